@@ -1,0 +1,82 @@
+"""DigitalOcean Droplet actions as a SQLite table.
+
+>>> import dovtab
+>>> db = dovtab.connect()  # no request, and no token, until a query needs one
+>>> db.execute("SELECT count(*) FROM dovtab_requests").get
+0
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import apsw
+
+from dovtab.api.settings import resolve
+from dovtab.errors import (
+    AnswerError,
+    APIError,
+    ArgumentError,
+    DovtabError,
+    Interrupted,
+    NetworkError,
+    NotAllowedError,
+    RateLimitError,
+    SettingsError,
+    TooManyRequestsError,
+    WaitError,
+)
+from dovtab.hosts.connection import attach
+from dovtab.version import VERSION
+
+__version__ = VERSION
+
+__all__ = [
+    "APIError",
+    "AnswerError",
+    "ArgumentError",
+    "DovtabError",
+    "Interrupted",
+    "NetworkError",
+    "NotAllowedError",
+    "RateLimitError",
+    "SettingsError",
+    "TooManyRequestsError",
+    "WaitError",
+    "connect",
+    "register",
+]
+
+
+def connect(path: str = ":memory:", **settings: Any) -> apsw.Connection:
+    """Open a database that has the table ``droplet_actions`` and its functions.
+
+    Args:
+        path: the database file; it is made if it does not exist.
+        settings: token, context, api_url, allow_actions, dry_run, concurrency,
+            cache_seconds, max_requests, max_wait_seconds, timeout_seconds.
+            One that is not given comes from the environment, then from its
+            default: see ``dovtab.api.settings``.
+
+    Raises:
+        SettingsError: a setting is unknown or its value not allowed.
+        apsw.CantOpenError: SQLite cannot open the file.
+    """
+    resolved = resolve(settings, os.getenv)
+    connection = apsw.Connection(path)
+    attach(connection, resolved)
+    return connection
+
+
+def register(connection: apsw.Connection, **settings: Any) -> None:
+    """Add the table ``droplet_actions`` and its functions to an open connection.
+
+    Args:
+        connection: of apsw; the standard library's sqlite3 has no virtual tables.
+        settings: as for `connect`.
+
+    Raises:
+        SettingsError: a setting is unknown or its value not allowed.
+    """
+    attach(connection, resolve(settings, os.getenv))

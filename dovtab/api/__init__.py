@@ -1,0 +1,1 @@
+"""HTTP: settings, credentials, one client, and what to do when an answer fails."""

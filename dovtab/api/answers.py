@@ -1,0 +1,140 @@
+"""What an answer means: the JSON that was asked for, or the error to raise.
+
+Status and ``id`` decide; the API's message is quoted and never matched, since
+its wording differs from page to page. Every text that a server wrote passes
+through `quoted`, which keeps an error on one line and a token out of it.
+
+Source: https://docs.digitalocean.com/reference/api/digitalocean/#section/Introduction/HTTP-Statuses
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from dovtab.api.exchange import Exchange, Json
+from dovtab.api.token import Token
+from dovtab.errors import AnswerError, APIError, DovtabError, RateLimitError
+
+_LONGEST_QUOTE = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An HTTP answer, whole. ``headers`` have lower-case names."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+def read_reply(exchange: Exchange, reply: Reply, token: Token) -> None:
+    """Write into the exchange what this answer says.
+
+    A 404 counts as "there is no such thing" only in the API's own words: a
+    wrong address answers 404 too, and that must not look like an empty table.
+    """
+    body = _json_object(reply.body)
+    exchange.status = reply.status
+    exchange.error = None
+    exchange.ratelimit_remaining = _whole(reply.headers.get("ratelimit-remaining"))
+    request_id = reply.headers.get("x-request-id") or (body or {}).get("request_id")
+    exchange.request_id = quoted(request_id, token) if isinstance(request_id, str) else None
+    if 200 <= reply.status < 300:
+        if body is None:
+            exchange.error = AnswerError(
+                f"{exchange.request}: the answer ({reply.status},"
+                f" {len(reply.body)} bytes) is not a JSON object"
+            )
+        exchange.answer = body
+        return
+    exchange.not_found = reply.status == 404 and (body or {}).get("id") == "not_found"
+    exchange.error = _api_error(exchange, reply.status, body, token)
+
+
+def rate_limit_error(error: DovtabError | None, until: float, max_wait: float) -> DovtabError:
+    """The 429 as the error that says how long it would last.
+
+    Args:
+        until: when the quota is expected back, in seconds since 1970.
+        max_wait: the setting ``max_wait_seconds``.
+    """
+    when = datetime.fromtimestamp(until, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    assert isinstance(error, APIError)
+    return RateLimitError(
+        f"{error}; the quota is used up until about {when}, which is more than"
+        f" max_wait_seconds={max_wait:g} away",
+        status=error.status,
+        id=error.id,
+        request_id=error.request_id,
+    )
+
+
+def quoted(text: str, token: Token) -> str:
+    """Somebody else's words, on one line, cut, with the token blotted out.
+
+    >>> quoted("Unable to\\n authenticate t0ken", Token("t0ken", "a test"))
+    'Unable to authenticate [token]'
+    """
+    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    line = token.removed_from(line)
+    return line if len(line) <= _LONGEST_QUOTE else line[:_LONGEST_QUOTE] + "..."
+
+
+def _api_error(
+    exchange: Exchange, status: int, body: dict[str, Json] | None, token: Token
+) -> APIError:
+    id, message = (body or {}).get("id"), (body or {}).get("message")
+    words = [str(status)]
+    if isinstance(id, str):
+        words[0] += f" {quoted(id, token)}"
+    if isinstance(message, str):
+        words.append(quoted(message, token))
+    if len(words) == 1 and not isinstance(id, str):
+        words.append("the answer is not the API's JSON")
+    text = f"{exchange.request}: {': '.join(words)}"
+    if exchange.request_id:
+        text += f" (request id {exchange.request_id})"
+    return APIError(
+        text + _hint(exchange, status, token),
+        status=status,
+        id=id if isinstance(id, str) else None,
+        request_id=exchange.request_id,
+    )
+
+
+def _hint(exchange: Exchange, status: int, token: Token) -> str:
+    if status == 401:
+        return f"; the token was taken from {token.source}"
+    if status == 403:
+        return f"; the token needs the scope {exchange.request.operation.scope}"
+    if 300 <= status < 400:
+        return "; redirects are not followed: the token goes to one host only"
+    if status == 404 and not exchange.not_found:
+        return "; is api_url right?"
+    return ""
+
+
+def _json_object(body: bytes) -> dict[str, Json] | None:
+    try:
+        decoded = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    # An escaped half of a surrogate pair is text that SQLite cannot hold.
+    if b"\\ud" in body.lower() and not _encodable(decoded):
+        return None
+    return decoded if isinstance(decoded, dict) else None
+
+
+def _encodable(decoded: Json) -> bool:
+    try:
+        json.dumps(decoded, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _whole(text: str | None) -> int | None:
+    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 18 else None

@@ -1,0 +1,201 @@
+"""The one place that speaks HTTP.
+
+It sends a request, repeats it when `retry` allows, waits when `rate_limit`
+asks, and gives an `Exchange`: it does not raise for what the network or the
+API do, so that an answer can come from any thread.
+
+The rules: one host only (redirects are not followed, links are not read); a
+POST that may have run is never sent again; nothing that httpx raises gets out,
+because its exceptions and their frames hold headers.
+
+Source: https://www.python-httpx.org/
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import threading
+import time
+import weakref
+from collections.abc import Generator
+from dataclasses import dataclass
+
+import httpx
+
+from dovtab.api.answers import Reply, rate_limit_error, read_reply
+from dovtab.api.clock import Clock
+from dovtab.api.exchange import Exchange, Request
+from dovtab.api.rate_limit import rate_limit_delay
+from dovtab.api.retry import REPEATABLE_STATUSES, Failure, RetryPolicy, retry_delay
+from dovtab.api.settings import Settings
+from dovtab.api.token import Token
+from dovtab.errors import NetworkError
+from dovtab.version import VERSION
+
+_CONNECT_SECONDS = 10.0
+_POLICY = RetryPolicy()
+_NEVER_SENT = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.ProxyError,
+    httpx.UnsupportedProtocol,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Lost:
+    """No answer: what kind of failure, and why in words."""
+
+    failure: Failure
+    reason: str
+
+
+class _Bearer(httpx.Auth):
+    """Puts the token in as late as possible, where no frame of ours holds it."""
+
+    def __init__(self, token: Token) -> None:
+        self._token = token
+
+    def auth_flow(
+        self, request: httpx.Request
+    ) -> Generator[httpx.Request, httpx.Response, None]:
+        request.headers["authorization"] = self._token.header()
+        yield request
+
+
+class Client:
+    """Kept-alive connections to one API with one token. Safe in many threads."""
+
+    def __init__(self, api_url: str, token: Token) -> None:
+        self.api_url = api_url
+        self.token = token
+        plain = api_url.startswith("http://")
+        http = httpx.Client(
+            auth=_Bearer(token),
+            headers={
+                "accept": "application/json",
+                "user-agent": f"dovtab/{VERSION} python-httpx/{httpx.__version__}",
+            },
+            # On the loopback there is no TLS to prepare for, and no proxy to trust.
+            verify=not plain,
+            trust_env=not plain,
+            limits=httpx.Limits(max_connections=None, max_keepalive_connections=64),
+        )
+        self._http = http
+        weakref.finalize(self, http.close)
+
+    def exchange(
+        self, request: Request, settings: Settings, clock: Clock, cancelled: threading.Event
+    ) -> Exchange:
+        """Send a request until there is an answer, or no hope of one.
+
+        Args:
+            request: what to ask.
+            settings: ``timeout_seconds`` and ``max_wait_seconds`` count here.
+            clock: for the pauses and the record.
+            cancelled: set by whoever no longer wants the answer; a pause ends
+                and nothing more is sent.
+        """
+        exchange = Exchange(request, clock.time())
+        started, waited = clock.monotonic(), 0.0
+        while not cancelled.is_set():
+            exchange.attempts += 1
+            outcome = self._send(request, settings.timeout_seconds)
+            if isinstance(outcome, _Lost):
+                delay = self._after_loss(exchange, outcome)
+            else:
+                read_reply(exchange, outcome, self.token)
+                delay = self._after_reply(exchange, outcome, clock)
+                if delay is not None and exchange.status == 429:
+                    waited += delay
+                    if waited > settings.max_wait_seconds:
+                        exchange.error = rate_limit_error(
+                            exchange.error, clock.time() + delay, settings.max_wait_seconds
+                        )
+                        break
+            if delay is None or clock.wait(cancelled, delay):
+                break
+        exchange.duration = clock.monotonic() - started
+        return exchange
+
+    def _after_reply(self, exchange: Exchange, reply: Reply, clock: Clock) -> float | None:
+        if reply.status == 429:
+            return rate_limit_delay(reply.headers, now=clock.time(), attempt=exchange.attempts)
+        if reply.status in REPEATABLE_STATUSES:
+            return self._pause(exchange, Failure.SERVER)
+        # Neither yes nor no: a 5xx of another kind, or a yes that cannot be read.
+        unclear = reply.status >= 500 or (reply.status < 400 and exchange.error is not None)
+        exchange.uncertain = unclear and exchange.request.operation.method == "POST"
+        return None
+
+    def _after_loss(self, exchange: Exchange, lost: _Lost) -> float | None:
+        exchange.status = None
+        exchange.error = NetworkError(f"{exchange.request}: {lost.reason}")
+        return self._pause(exchange, lost.failure)
+
+    def _pause(self, exchange: Exchange, failure: Failure) -> float | None:
+        repeatable = exchange.request.operation.method == "GET"
+        exchange.uncertain = not repeatable and failure is not Failure.NOT_SENT
+        return retry_delay(
+            _POLICY,
+            exchange.attempts,
+            failure,
+            repeatable=repeatable,
+            jitter=random.random(),
+        )
+
+    def _send(self, request: Request, seconds: float) -> Reply | _Lost:
+        """One attempt. A slow trickle counts as no answer once the time is over."""
+        deadline = time.monotonic() + seconds
+        try:
+            with self._http.stream(
+                request.operation.method,
+                self.api_url + request.path,
+                content=None if request.body is None else json.dumps(request.body),
+                headers={} if request.body is None else {"content-type": "application/json"},
+                timeout=httpx.Timeout(seconds, connect=min(seconds, _CONNECT_SECONDS)),
+            ) as response:
+                chunks = []
+                for chunk in response.iter_bytes():
+                    chunks.append(chunk)
+                    if time.monotonic() > deadline:
+                        return _Lost(Failure.LOST, f"no whole answer within {seconds:g} s")
+                return Reply(response.status_code, response.headers, b"".join(chunks))
+        except httpx.DecodingError:
+            return Reply(response.status_code, response.headers, b"")
+        except httpx.TimeoutException as error:
+            reason = f"no answer within {seconds:g} s"
+            failure = Failure.NOT_SENT if isinstance(error, _NEVER_SENT) else Failure.LOST
+        except httpx.TransportError as error:
+            failure = Failure.NOT_SENT if isinstance(error, _NEVER_SENT) else Failure.LOST
+            reason = self._reason(error, failure)
+        return _Lost(failure, reason)
+
+    def _reason(self, error: httpx.TransportError, failure: Failure) -> str:
+        if failure is Failure.NOT_SENT:
+            why = self.token.removed_from(" ".join(str(error).split()))
+            return f"cannot connect to {self.api_url}: {why}"
+        return "the connection was lost before the whole answer came"
+
+
+_clients: weakref.WeakValueDictionary[tuple[int, str, Token], Client]
+_clients = weakref.WeakValueDictionary()
+_clients_lock = threading.Lock()
+
+
+def shared_client(api_url: str, token: Token) -> Client:
+    """The process's client for this token and URL; it lives while somebody uses it.
+
+    A client costs tens of milliseconds (certificates) and keeps connections
+    open, which is why all connections of a process share one. A forked child
+    gets its own: two processes must not write into one socket.
+    """
+    key = (os.getpid(), api_url, token)
+    with _clients_lock:
+        client = _clients.get(key)
+        if client is None:
+            client = _clients[key] = Client(api_url, token)
+        return client

@@ -1,0 +1,95 @@
+"""Tokens from the config file of doctl, DigitalOcean's command line tool.
+
+Read, never written. ``access-token`` is the token of the context named
+``default``; ``auth-contexts`` holds the others by lower-case name; ``context``
+names the current one.
+
+The one rule: a token leaves the parsed file only inside a Token, so that no
+frame of a traceback shows it.
+
+Source: https://docs.digitalocean.com/reference/doctl/how-to/install/
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from dovtab.api.token import Token
+from dovtab.errors import SettingsError
+
+DEFAULT_CONTEXT = "default"
+
+
+def config_path(getenv: Callable[[str], str | None], platform: str = sys.platform) -> Path:
+    """Where doctl keeps its file, on each of the systems it runs on.
+
+    >>> config_path({"XDG_CONFIG_HOME": "/etc/xdg"}.get, "linux").as_posix()
+    '/etc/xdg/doctl/config.yaml'
+    """
+    if named := getenv("DIGITALOCEAN_CONFIG"):
+        return Path(named)
+    home = Path(getenv("HOME") or Path.home())
+    if platform == "darwin":
+        folder = home / "Library" / "Application Support"
+    elif platform == "win32":
+        folder = Path(getenv("APPDATA") or home / "AppData" / "Roaming")
+    else:
+        folder = Path(getenv("XDG_CONFIG_HOME") or home / ".config")
+    return folder / "doctl" / "config.yaml"
+
+
+def token_in_file(path: Path, context: str | None) -> Token | None:
+    """The token of a context (None: the file's current one), or None if there is none.
+
+    Raises:
+        SettingsError: the file cannot be read, is not doctl's, or does not
+            have the context that was asked for.
+    """
+    if not path.is_file():
+        if context is not None:
+            raise SettingsError(f"context '{context}' is not known: there is no {path}")
+        return None
+    current, tokens = _contexts(path)
+    name = (context or current).lower()
+    if name in tokens:
+        return tokens[name]
+    if name == DEFAULT_CONTEXT and context is None:
+        return None
+    known = ", ".join(sorted(tokens)) or "none"
+    raise SettingsError(f"context '{name}' has no token in {path} (contexts there: {known})")
+
+
+def _contexts(path: Path) -> tuple[str, dict[str, Token]]:
+    """The current context's name, and the tokens by context."""
+    config = _load(path)
+    if config is None:
+        return DEFAULT_CONTEXT, {}
+    contexts = config.get("auth-contexts") or {} if isinstance(config, dict) else None
+    if not isinstance(config, dict) or not isinstance(contexts, dict):
+        del config, contexts
+        raise SettingsError(f"doctl's config file {path} is not a mapping of names to values")
+    secrets = {DEFAULT_CONTEXT: config.get("access-token")} | contexts
+    tokens = {
+        str(name).lower(): Token(str(secret), f"doctl's context '{str(name).lower()}'")
+        for name, secret in secrets.items()
+        # doctl writes `default: true` beside the others; its token is access-token.
+        if secret and secret is not True
+    }
+    return str(config.get("context") or DEFAULT_CONTEXT), tokens
+
+
+def _load(path: Path) -> object:
+    # PyYAML takes a while to import, and most people have no such file.
+    import yaml
+
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        problem = f"cannot be read: {error.strerror}"
+    except (yaml.YAMLError, ValueError) as error:
+        # Only the place: the parser's own message quotes the line, which may be the token.
+        mark = getattr(error, "problem_mark", None)
+        problem = f"is not YAML{f' (line {mark.line + 1})' if mark else ''}"
+    raise SettingsError(f"doctl's config file {path} {problem}")

@@ -1,0 +1,73 @@
+"""A request, and everything that came of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from dovtab.errors import DovtabError
+from dovtab.resources import Operation
+
+# Decoded JSON: no type says more than the checks that `pages` and `answers` make.
+Json = Any
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One call of an operation, ready to be sent.
+
+    Attributes:
+        parameters: the path's, by name.
+        query: what follows the ``?``, in order.
+        body: the JSON object of a POST.
+    """
+
+    operation: Operation
+    parameters: dict[str, int] = field(default_factory=dict)
+    query: dict[str, str | int] = field(default_factory=dict)
+    body: dict[str, Json] | None = None
+
+    @property
+    def path(self) -> str:
+        """The path and the query, as they go over the wire.
+
+        >>> from dovtab.resources import DROPLET_ACTIONS
+        >>> Request(DROPLET_ACTIONS.list, {"droplet_id": 7}, {"page": 2}).path
+        '/v2/droplets/7/actions?page=2'
+        """
+        path = self.operation.path.format_map(self.parameters)
+        return f"{path}?{urlencode(self.query, quote_via=quote)}" if self.query else path
+
+    def __str__(self) -> str:
+        return f"{self.operation.method} {self.path}"
+
+
+@dataclass(slots=True)
+class Exchange:
+    """What came of a request, whether it went well or not.
+
+    Attributes:
+        started_at: seconds since 1970.
+        duration: seconds, waits and repetitions included.
+        attempts: how often it was sent.
+        status: of the last answer, or None.
+        answer: the decoded JSON of a 2xx.
+        not_found: the API itself said that there is no such thing.
+        uncertain: a POST may have run although no answer says so.
+        request_id: what DigitalOcean calls the last attempt.
+        ratelimit_remaining: the quota left, as the last answer gave it.
+        error: what to raise.
+    """
+
+    request: Request
+    started_at: float
+    duration: float = 0.0
+    attempts: int = 0
+    status: int | None = None
+    answer: Json = None
+    not_found: bool = False
+    uncertain: bool = False
+    request_id: str | None = None
+    ratelimit_remaining: int | None = None
+    error: DovtabError | None = None

@@ -1,0 +1,164 @@
+"""Settings: keyword first, then the environment, then the default.
+
+Every value is checked here, once, and a wrong one is refused with what is
+allowed. Looking for a token is another file's business: it may read a file,
+and only the first request needs it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from ipaddress import ip_address
+from typing import Any
+from urllib.parse import urlsplit
+
+from dovtab.api.token import Token
+from dovtab.errors import SettingsError
+
+PUBLIC_API = "https://api.digitalocean.com"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a connection was told.
+
+    Attributes:
+        token: the API token; None to look for one (see ``credentials``).
+        context: a context of doctl's config file, instead of the token.
+        api_url: where the API is; no path parameters, no final slash.
+        allow_actions: whether SQL may start actions.
+        dry_run: give the request an action would send, and send nothing.
+        concurrency: requests at once.
+        cache_seconds: how long an answer may be used again.
+        max_requests: requests a statement may make.
+        max_wait_seconds: how long to wait for the rate limit.
+        timeout_seconds: how long one request may take.
+    """
+
+    token: Token | None = None
+    context: str | None = None
+    api_url: str = PUBLIC_API
+    allow_actions: bool = True
+    dry_run: bool = False
+    concurrency: int = 16
+    cache_seconds: float = 5.0
+    max_requests: int = 500
+    max_wait_seconds: float = 120.0
+    timeout_seconds: float = 30.0
+
+
+_VARIABLES = {
+    "api_url": "DIGITALOCEAN_API_URL",
+    "allow_actions": "DOVTAB_ALLOW_ACTIONS",
+    "dry_run": "DOVTAB_DRY_RUN",
+    "concurrency": "DOVTAB_CONCURRENCY",
+    "cache_seconds": "DOVTAB_CACHE_SECONDS",
+    "max_requests": "DOVTAB_MAX_REQUESTS",
+    "max_wait_seconds": "DOVTAB_MAX_WAIT_SECONDS",
+    "timeout_seconds": "DOVTAB_TIMEOUT_SECONDS",
+}
+
+
+def resolve(given: dict[str, Any], getenv: Callable[[str], str | None]) -> Settings:
+    """The settings for these keywords and this environment.
+
+    The token is taken out of ``given`` and put back wrapped, so that no frame
+    above shows it if something else is wrong. None means not given.
+
+    Raises:
+        SettingsError: a name is unknown or a value is not allowed.
+    """
+    if isinstance(given.get("token"), str):
+        given["token"] = Token(given["token"], "the token setting")
+    unknown = sorted(given.keys() - Settings.__dataclass_fields__.keys())
+    if unknown:
+        raise SettingsError(
+            f"there is no setting '{unknown[0]}'; there are: "
+            + ", ".join(Settings.__dataclass_fields__)
+        )
+    checked: dict[str, Any] = {}
+    for name, check in _CHECKS.items():
+        if given.get(name) is not None:
+            checked[name] = check(name, given[name])
+        elif text := getenv(_VARIABLES.get(name, "")):
+            checked[name] = check(_VARIABLES[name], text)
+    if checked.get("token") and checked.get("context"):
+        raise SettingsError("give a token or a context, not both")
+    return Settings(**checked)
+
+
+def _token(name: str, value: object) -> Token:
+    if isinstance(value, Token):
+        return value
+    raise SettingsError(f"{name} must be a text")
+
+
+def _context(name: str, value: object) -> str:
+    if isinstance(value, str) and value.strip():
+        return value.strip()
+    raise SettingsError(f"{name} must be the name of a context in doctl's config file")
+
+
+def _api_url(name: str, value: object) -> str:
+    # The value is not quoted: people paste URLs with passwords in them.
+    try:
+        url = urlsplit(value if isinstance(value, str) else "")
+        host, _ = url.hostname or "", url.port
+    except ValueError:
+        url, host = urlsplit(""), ""
+    if not host or url.scheme not in ("http", "https"):
+        raise SettingsError(f"{name} must be an https:// URL, such as {PUBLIC_API}")
+    if url.username is not None or url.query or url.fragment:
+        raise SettingsError(f"{name} must have no user name, no '?' and no '#'")
+    if url.scheme == "http" and not _is_loopback(host):
+        raise SettingsError(f"{name} must be https://: http:// is for a loopback address only")
+    return f"{url.scheme}://{url.netloc}{url.path.rstrip('/')}"
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _boolean(name: str, value: object) -> bool:
+    words = {"1": True, "true": True, "yes": True, "on": True}
+    words |= {"0": False, "false": False, "no": False, "off": False}
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, int | str) and str(value).strip().lower() in words:
+        return words[str(value).strip().lower()]
+    raise SettingsError(f"{name} must be 1 or 0 (true, yes, on; false, no, off), not {value!r}")
+
+
+def _number(low: float, high: float, *, whole: bool) -> Callable[[str, object], float]:
+    allowed = f"a {'whole ' if whole else ''}number from {low:g} to {high:g}"
+
+    def check(name: str, value: object) -> float:
+        number: float | None = None
+        if isinstance(value, str | int | float) and not isinstance(value, bool):
+            try:
+                number = int(str(value)) if whole else float(value)
+            except ValueError:
+                number = None
+        if number is None or not low <= number <= high:
+            raise SettingsError(f"{name} must be {allowed}, not {value!r}")
+        return number
+
+    return check
+
+
+_CHECKS: dict[str, Callable[[str, Any], object]] = {
+    "token": _token,
+    "context": _context,
+    "api_url": _api_url,
+    "allow_actions": _boolean,
+    "dry_run": _boolean,
+    "concurrency": _number(1, 64, whole=True),
+    "cache_seconds": _number(0, 86_400, whole=False),
+    "max_requests": _number(1, 1_000_000, whole=True),
+    "max_wait_seconds": _number(0, 86_400, whole=False),
+    "timeout_seconds": _number(0.001, 3_600, whole=False),
+}

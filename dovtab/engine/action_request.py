@@ -1,0 +1,214 @@
+"""What may be sent to start an action, checked before anything is.
+
+A mistake costs a machine, and the API does not refuse every one of them, so
+each argument is held against the catalogue of types here. What the catalogue
+cannot know (a new backup plan, a size, an image) is passed on.
+
+Pure. Source: https://docs.digitalocean.com/reference/api/digitalocean/#operation/dropletActions_post
+"""
+
+from __future__ import annotations
+
+import json
+import re
+
+from dovtab.api.exchange import Json, Request
+from dovtab.engine.values import SqlValue, integer
+from dovtab.errors import ArgumentError
+from dovtab.resources import ACTION_TYPES, ActionType, Attribute, Resource
+from dovtab.resources.action_types import (
+    BACKUP_HOURS,
+    BACKUP_POLICY_KINDS,
+    BACKUP_WEEKDAYS,
+    LISTED_BACKUP_PLANS,
+    Kind,
+)
+
+# https://docs.digitalocean.com/reference/api/digitalocean/#tag/Tags
+_TAG = re.compile(r"[A-Za-z0-9_\-:]{1,255}")
+_KIND_WORDS: dict[Kind, str] = {
+    "integer": "a whole number from 1",
+    "text": "a text",
+    "boolean": "true or false",
+    "object": "an object",
+}
+
+
+def droplet_request(
+    resource: Resource,
+    droplet_id: SqlValue,
+    type: SqlValue,
+    attributes: SqlValue,
+    *,
+    default_name: str,
+) -> Request:
+    """The POST that starts an action on one Droplet.
+
+    Args:
+        type: one of the sixteen types.
+        attributes: a JSON object, as text; NULL for none.
+        default_name: for a snapshot that was given none.
+
+    Raises:
+        ArgumentError: something is not allowed; the message says what is.
+    """
+    id = positive_id("droplet_id", droplet_id)
+    body = _body(_action_type(type), attributes, default_name)
+    return Request(resource.post, {resource.parent[0]: id}, body=body)
+
+
+def tag_request(
+    resource: Resource,
+    tag_name: SqlValue,
+    type: SqlValue,
+    attributes: SqlValue,
+    *,
+    default_name: str,
+) -> Request:
+    """The POST that starts an action on every Droplet of a tag.
+
+    Raises:
+        ArgumentError: something is not allowed, such as an empty tag: nobody
+            knows which Droplets the API would take that for.
+    """
+    if not isinstance(tag_name, str) or not _TAG.fullmatch(tag_name):
+        raise ArgumentError(
+            "tag_name must be 1 to 255 letters, digits, colons, dashes and underscores,"
+            f" not {_shown(tag_name)}"
+        )
+    action_type = _action_type(type)
+    if not action_type.by_tag:
+        allowed = ", ".join(name for name, known in ACTION_TYPES.items() if known.by_tag)
+        raise ArgumentError(
+            f"type '{action_type.name}' cannot go by tag; the types that can: {allowed}"
+        )
+    body = _body(action_type, attributes, default_name)
+    return Request(resource.post_by_tag, query={"tag_name": tag_name}, body=body)
+
+
+def positive_id(name: str, value: SqlValue) -> int:
+    """The id in a function's argument.
+
+    >>> positive_id("droplet_id", "3164444")
+    3164444
+
+    Raises:
+        ArgumentError: it is not a whole number from 1.
+    """
+    number = integer(value)
+    if number is None or number < 1:
+        raise ArgumentError(f"{name} must be a whole number from 1, not {_shown(value)}")
+    return number
+
+
+def _action_type(value: SqlValue) -> ActionType:
+    if isinstance(value, str) and value in ACTION_TYPES:
+        return ACTION_TYPES[value]
+    raise ArgumentError(f"type must be one of {', '.join(ACTION_TYPES)}, not {_shown(value)}")
+
+
+def _body(action_type: ActionType, attributes: SqlValue, default_name: str) -> dict[str, Json]:
+    given = _object(attributes)
+    known = {attribute.name: attribute for attribute in action_type.attributes}
+    for name in given:
+        if name not in known:
+            allowed = ", ".join(known) or "none"
+            raise ArgumentError(
+                f"{action_type.name} has no attribute {_shown(name)}; it takes: {allowed}"
+            )
+    for name, attribute in known.items():
+        if name in given:
+            _check(action_type, attribute, given[name])
+        elif attribute.required:
+            raise ArgumentError(
+                f"{action_type.name} needs the attribute '{name}' ({_kinds(attribute)})"
+            )
+    if action_type.name == "snapshot":
+        given.setdefault("name", default_name)
+    return {"type": action_type.name, **given}
+
+
+def _object(attributes: SqlValue) -> dict[str, Json]:
+    if attributes is None:
+        return {}
+    decoded = None
+    if isinstance(attributes, str):
+        try:
+            decoded = json.loads(
+                attributes, object_pairs_hook=_no_twins, parse_constant=_no_constant
+            )
+        except (ValueError, RecursionError):
+            decoded = None
+    if not isinstance(decoded, dict):
+        raise ArgumentError(
+            """attributes must be a JSON object, such as '{"name": "before-upgrade"}',"""
+            f" not {_shown(attributes)}"
+        )
+    return decoded
+
+
+def _no_twins(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+    names = [name for name, _ in pairs]
+    for name in names:
+        if names.count(name) > 1:
+            raise ArgumentError(f"attributes has {_shown(name)} twice")
+    return dict(pairs)
+
+
+def _no_constant(word: str) -> Json:
+    raise ValueError(word)
+
+
+def _check(action_type: ActionType, attribute: Attribute, value: Json) -> None:
+    if not any(_is_of_kind(kind, value) for kind in attribute.kinds):
+        raise ArgumentError(
+            f"{action_type.name}: '{attribute.name}' must be {_kinds(attribute)},"
+            f" not {_shown(value)}"
+        )
+    if isinstance(value, dict):
+        _check_backup_policy(action_type, value)
+
+
+def _check_backup_policy(action_type: ActionType, policy: dict[str, Json]) -> None:
+    for name, value in policy.items():
+        kind = BACKUP_POLICY_KINDS.get(name)
+        # An hour may be 0, unlike an id.
+        is_zero = kind == "integer" and type(value) is int and value == 0
+        if kind and not is_zero and not _is_of_kind(kind, value):
+            raise ArgumentError(
+                f"{action_type.name}: '{name}' of backup_policy must be a"
+                f" {'whole number' if kind == 'integer' else kind}, not {_shown(value)}"
+            )
+    if policy.get("plan") not in LISTED_BACKUP_PLANS:
+        return
+    for name, allowed in (("weekday", BACKUP_WEEKDAYS), ("hour", BACKUP_HOURS)):
+        if name in policy and policy[name] not in allowed:
+            raise ArgumentError(
+                f"{action_type.name}: '{name}' of backup_policy must be one of"
+                f" {', '.join(map(str, allowed))}, not {_shown(policy[name])}"
+            )
+
+
+def _is_of_kind(kind: Kind, value: Json) -> bool:
+    if kind == "integer":
+        return isinstance(value, int) and not isinstance(value, bool) and 0 < value < 2**63
+    if kind == "text":
+        return isinstance(value, str) and value.strip() != ""
+    return isinstance(value, bool if kind == "boolean" else dict)
+
+
+def _kinds(attribute: Attribute) -> str:
+    return " or ".join(_KIND_WORDS[kind] for kind in attribute.kinds)
+
+
+def _shown(value: object) -> str:
+    """A wrong value as an error quotes it: on one line, and not for ever."""
+    if value is None:
+        return "NULL"
+    if isinstance(value, bytes):
+        return "a blob"
+    if not isinstance(value, str):
+        value = json.dumps(value) if isinstance(value, dict | list | bool) else str(value)
+        return value if len(value) <= 60 else value[:60] + "..."
+    shown = value if len(value) <= 60 else value[:60] + "..."
+    return repr(shown)

@@ -1,0 +1,72 @@
+"""What was asked of the API, kept for the table ``dovtab_requests``.
+
+Bounded, in memory, one for each connection. It holds paths, statuses and
+errors: never a header, never a token, never a body.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from datetime import UTC, datetime
+from itertools import count
+
+from dovtab.api.exchange import Exchange
+from dovtab.engine.rows import Cell
+
+KEPT = 10_000
+
+REQUEST_COLUMNS = (
+    ("seq", "INTEGER"),
+    ("started_at", "TEXT"),
+    ("method", "TEXT"),
+    ("path", "TEXT"),
+    ("status", "INTEGER"),
+    ("duration_ms", "REAL"),
+    ("attempts", "INTEGER"),
+    ("request_id", "TEXT"),
+    ("ratelimit_remaining", "INTEGER"),
+    ("error", "TEXT"),
+)
+
+Record = tuple[Cell, ...]
+
+
+class Journal:
+    """The last ``KEPT`` requests of a connection, oldest first."""
+
+    def __init__(self) -> None:
+        self._seq = count(1)
+        self._requests: deque[Record] = deque(maxlen=KEPT)
+
+    def add(self, exchange: Exchange) -> None:
+        """Record a request that has ended, well or not."""
+        # A 404 that means "no such Droplet" is an answer, not an error.
+        error = None if exchange.not_found or exchange.error is None else str(exchange.error)
+        self._requests.append(
+            (
+                next(self._seq),
+                rfc3339(exchange.started_at),
+                exchange.request.operation.method,
+                exchange.request.path,
+                exchange.status,
+                round(exchange.duration * 1000, 3),
+                exchange.attempts,
+                exchange.request_id,
+                exchange.ratelimit_remaining,
+                error,
+            )
+        )
+
+    def requests(self) -> list[Record]:
+        """The requests so far, in the order of ``REQUEST_COLUMNS``."""
+        return list(self._requests)
+
+
+def rfc3339(seconds: float) -> str:
+    """A time as the API writes it, with milliseconds.
+
+    >>> rfc3339(0)
+    '1970-01-01T00:00:00.000Z'
+    """
+    moment = datetime.fromtimestamp(seconds, UTC)
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"

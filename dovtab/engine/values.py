@@ -1,0 +1,46 @@
+"""What a right-hand side means when it is compared with an INTEGER column.
+
+SQLite hands a virtual table the value of ``column = value`` as it stands. An
+ordinary table would have applied the column's affinity first, so that
+``'3164444'`` and ``3164444.0`` are the number; here that is ours to do.
+
+Pure. Source: https://sqlite.org/datatype3.html#type_conversions_prior_to_comparison
+"""
+
+from __future__ import annotations
+
+import re
+
+SqlValue = None | int | float | str | bytes
+
+# What SQLite takes for a number: blanks of C's isspace around it, ASCII digits,
+# no hexadecimal, no underscores, no words such as 'inf'.
+_BLANKS = r"[ \t\n\v\f\r]*"
+_NUMBER = re.compile(
+    rf"{_BLANKS}([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?){_BLANKS}", re.ASCII
+)
+_WHOLE = re.compile(r"[+-]?\d+", re.ASCII)
+
+
+def integer(value: SqlValue) -> int | None:
+    """The integer that an INTEGER column would have to hold to equal the value.
+
+    None when no integer can: NULL, a fraction, a text that is not a number, a
+    blob, or anything beyond 64 bits.
+
+    >>> [integer(v) for v in ("3164444", 3164444.0, " 2e3 ", "abc", 1.5, None)]
+    [3164444, 3164444, 2000, None, None, None]
+    """
+    if isinstance(value, str):
+        number = _NUMBER.fullmatch(value)
+        if number is None:
+            return None
+        text = number[1]
+        value = int(text) if _WHOLE.fullmatch(text) and len(text) <= 20 else float(text)
+        # A whole number beyond 64 bits becomes a REAL, which may round back into them.
+        value = value if -(2**63) <= value < 2**63 else float(value)
+    if isinstance(value, float):
+        # The bounds come first: int() of an infinity or a NaN raises.
+        in_range = -(2.0**63) <= value < 2.0**63
+        return int(value) if in_range and value == int(value) else None
+    return value if isinstance(value, int) and -(2**63) <= value < 2**63 else None

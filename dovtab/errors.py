@@ -1,0 +1,79 @@
+"""Every error dovtab raises, as one tree.
+
+::
+
+    DovtabError
+    ├── SettingsError        a setting has a wrong value, or no token was found
+    ├── ArgumentError        a value in the SQL is wrong; nothing was sent for it
+    ├── NotAllowedError      acting is off for this connection
+    ├── TooManyRequestsError the statement would need more than max_requests
+    ├── APIError             the API answered with an error (status, id, request id)
+    │   └── RateLimitError   the quota stays used up for longer than max_wait_seconds
+    ├── AnswerError          the answer is not what the API documents
+    ├── NetworkError         no answer: refused, lost, or out of time
+    ├── WaitError            an action did not end within the time given
+    └── Interrupted          the statement was interrupted
+
+The message is what the SQL user reads: one line, with what failed, the API's
+own words, the request id, and what to do. No message ever holds a token.
+"""
+
+from __future__ import annotations
+
+
+class DovtabError(Exception):
+    """The root of the tree."""
+
+
+class SettingsError(DovtabError):
+    """A setting has a wrong value, or no token was found."""
+
+
+class ArgumentError(DovtabError):
+    """A value in the SQL is wrong. Nothing was sent for it."""
+
+
+class NotAllowedError(DovtabError):
+    """Starting actions is off for this connection."""
+
+
+class TooManyRequestsError(DovtabError):
+    """The statement would need more requests than ``max_requests``."""
+
+
+class APIError(DovtabError):
+    """The API answered with an error.
+
+    Attributes:
+        status: the HTTP status.
+        id: the API's word for it, such as ``unprocessable_entity``, or None.
+        request_id: what DigitalOcean's support asks for, or None.
+    """
+
+    def __init__(
+        self, message: str, *, status: int, id: str | None = None, request_id: str | None = None
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.id = id
+        self.request_id = request_id
+
+
+class RateLimitError(APIError):
+    """The quota stays used up for longer than ``max_wait_seconds``."""
+
+
+class AnswerError(DovtabError):
+    """The answer is not what the API documents, so no row can be trusted."""
+
+
+class NetworkError(DovtabError):
+    """No answer arrived: the connection was refused or lost, or time ran out."""
+
+
+class WaitError(DovtabError):
+    """An action did not end within the time given."""
+
+
+class Interrupted(DovtabError):
+    """The statement was interrupted; hosts turn it into SQLite's own error."""

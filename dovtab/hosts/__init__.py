@@ -1,0 +1,1 @@
+"""Doors: how a program that speaks SQLite comes to the engine."""

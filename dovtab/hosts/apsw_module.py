@@ -1,0 +1,117 @@
+"""A resource as a virtual table module of apsw.
+
+A translator and nothing else: SQLite's structures in, the engine's answers out.
+
+Sources: https://sqlite.org/vtab.html, https://rogerbinns.github.io/apsw/vtable.html
+"""
+
+from __future__ import annotations
+
+import apsw
+
+from dovtab.engine.account import Account
+from dovtab.engine.planner import LIMIT, OFFSET, Constraint, plan
+from dovtab.engine.scan import scan
+from dovtab.engine.values import SqlValue
+from dovtab.errors import SettingsError
+from dovtab.hosts.cursor import Cursor
+from dovtab.hosts.statements import Statements
+from dovtab.resources import Resource
+
+
+class Module:
+    """xConnect. The eponymous table has no arguments; a created one may name a context."""
+
+    def __init__(self, resource: Resource, account: Account, statements: Statements) -> None:
+        self._resource = resource
+        self._account = account
+        self._statements = statements
+
+    def Connect(
+        self,
+        connection: apsw.Connection,
+        modulename: str,
+        databasename: str,
+        tablename: str,
+        *args: SqlValue,
+    ) -> tuple[str, Table]:
+        context = _context(args)
+        account = self._account.in_context(context) if context else self._account
+        return self._resource.schema, Table(self._resource, account, self._statements)
+
+    Create = Connect
+
+
+class Table:
+    """xBestIndex and xOpen."""
+
+    def __init__(self, resource: Resource, account: Account, statements: Statements) -> None:
+        self.resource = resource
+        self.account = account
+        self.statements = statements
+        self._names = tuple(column.name for column in resource.columns)
+
+    def BestIndexObject(self, index: apsw.IndexInfo) -> bool:
+        """Ask the planner; False is SQLITE_CONSTRAINT."""
+        constraints = [self._constraint(index, i) for i in range(index.nConstraint)]
+        ordered = index.nOrderBy > 0 or index.distinct > 0
+        chosen = plan(self.resource, constraints, ordered=ordered)
+        if chosen is None:
+            return False
+        for i, usage in enumerate(chosen.usages):
+            if usage.argv_index:
+                index.set_aConstraintUsage_argvIndex(i, usage.argv_index)
+                index.set_aConstraintUsage_omit(i, usage.omit)
+            if usage.all_at_once:
+                index.set_aConstraintUsage_in(i, True)
+        index.idxStr = chosen.idx_str
+        index.estimatedCost = chosen.cost
+        index.estimatedRows = chosen.rows
+        if chosen.unique:
+            index.idxFlags = apsw.SQLITE_INDEX_SCAN_UNIQUE
+        return True
+
+    def Open(self) -> Cursor:
+        # A statement opens its tables at its first step, so the one that
+        # started last is ours; later another one may have started.
+        statement = self.statements.current
+        return Cursor(
+            lambda idx_str, argv: scan(self.resource, idx_str, argv, self.account, statement)
+        )
+
+    def Disconnect(self) -> None:
+        pass
+
+    Destroy = Disconnect
+
+    def _constraint(self, index: apsw.IndexInfo, i: int) -> Constraint:
+        op = index.get_aConstraint_op(i)
+        # LIMIT and OFFSET have no column; the number they come with means nothing.
+        number = None if op in (LIMIT, OFFSET) else index.get_aConstraint_iColumn(i)
+        return Constraint(
+            column=None if number is None else "id" if number < 0 else self._names[number],
+            op=op,
+            usable=index.get_aConstraint_usable(i),
+            is_in=index.get_aConstraintUsage_in(i),
+        )
+
+
+def _context(arguments: tuple[SqlValue, ...]) -> str | None:
+    """The context in ``CREATE VIRTUAL TABLE ... USING droplet_actions(context=prod)``.
+
+    Nothing else may be said there: the text is kept in the database file, which
+    is no place for a token, and a stranger's file must not name a host that
+    would be sent one.
+    """
+    context = None
+    for argument in arguments:
+        name, equals, value = str(argument).partition("=")
+        if name.strip() != "context" or not equals or context is not None:
+            raise SettingsError(
+                "USING droplet_actions(...) takes one argument, context=NAME,"
+                " a context of doctl's config file"
+            )
+        context = value.strip().strip("'\"").strip()
+        if not context:
+            raise SettingsError("context= needs the name of a context in doctl's config file")
+    return context

@@ -1,0 +1,54 @@
+"""Everything dovtab adds to a connection of apsw."""
+
+from __future__ import annotations
+
+import weakref
+from typing import cast
+
+import apsw
+
+from dovtab.api.clock import Clock
+from dovtab.api.settings import Settings
+from dovtab.engine.account import Account
+from dovtab.hosts import journal_module
+from dovtab.hosts.apsw_module import Module
+from dovtab.hosts.functions import create_functions
+from dovtab.hosts.journal_module import JournalModule
+from dovtab.hosts.statements import Statements
+from dovtab.resources import RESOURCES
+
+
+def attach(
+    connection: apsw.Connection, settings: Settings, clock: Clock | None = None
+) -> Account:
+    """Register the tables and functions; gives the account they share.
+
+    Nothing registered refers to the connection: it would keep itself alive
+    through apsw's own references, where the collector cannot see the circle.
+    """
+    reference = weakref.ref(connection)
+
+    def interrupted() -> bool:
+        alive = reference()
+        return alive is not None and alive.is_interrupted
+
+    account = Account(settings, interrupted, clock)
+    statements = Statements(connection)
+    for resource in RESOURCES:
+        connection.create_module(
+            resource.name,
+            # apsw's protocols list every optional member as if it were required.
+            cast("apsw.VTModule", Module(resource, account, statements)),
+            use_bestindex_object=True,
+            eponymous=True,
+            read_only=True,
+        )
+        create_functions(connection, resource, account, statements)
+    connection.create_module(
+        journal_module.NAME,
+        cast("apsw.VTModule", JournalModule(account.journal)),
+        use_bestindex_object=True,
+        eponymous_only=True,
+        read_only=True,
+    )
+    return account

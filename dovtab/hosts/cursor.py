@@ -1,0 +1,52 @@
+"""xFilter, xNext, xEof and xColumn over an iterator of rows.
+
+A row is a list whose last element is the rowid. ``Column`` is then the row's own
+``__getitem__``: SQLite gets a value with one call into C, and the rowid with -1.
+
+Source: https://rogerbinns.github.io/apsw/vtable.html#vtcursor-class
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import apsw
+
+from dovtab.engine.lookup import Value
+from dovtab.engine.rows import Row
+from dovtab.errors import Interrupted
+
+
+class Cursor:
+    """A scan in progress.
+
+    Args:
+        read: gives the rows for an idxStr and its values.
+    """
+
+    def __init__(self, read: Callable[[str, Sequence[Value]], Iterator[Row]]) -> None:
+        self._read = read
+        self._rows: Iterator[Row] = iter(())
+        self._ended = True
+
+    def Filter(self, number: int, name: str | None, argv: Sequence[Value]) -> None:
+        self._rows = self._read(name or "", argv)
+        self.Next()
+
+    def Next(self) -> None:
+        try:
+            row = next(self._rows, None)
+        except Interrupted as interrupted:
+            raise apsw.InterruptError(str(interrupted)) from None
+        self._ended = row is None
+        if row is not None:
+            self.Column = row.__getitem__
+
+    def Eof(self) -> bool:
+        return self._ended
+
+    def Rowid(self) -> object:
+        return self.Column(-1)
+
+    def Close(self) -> None:
+        self._rows = iter(())

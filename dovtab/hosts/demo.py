@@ -1,0 +1,39 @@
+"""The simulated account behind ``--demo``: a fleet to look at, and to reboot.
+
+It runs in this process, on the loopback, and ends with it.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import Any
+
+import apsw
+
+from dovtab.simulator import Simulator, inventory
+
+DROPLETS, ACTIONS_EACH = 10, 8
+
+
+class Demo:
+    """A running simulator, what to tell dovtab of it, and its inventory."""
+
+    def __init__(self, closing: ExitStack) -> None:
+        self._simulator = closing.enter_context(Simulator())
+        self._simulator.account.populate(droplets=DROPLETS, actions=ACTIONS_EACH)
+
+    def settings(self) -> dict[str, Any]:
+        """The settings that point dovtab at this account."""
+        return {"token": self._simulator.token, "api_url": self._simulator.url}
+
+    def add_inventory(self, connection: apsw.Connection) -> None:
+        """Make the local table to join with.
+
+        It is a temporary one, so that no file is changed by a demonstration.
+        """
+        connection.execute(
+            "CREATE TEMP TABLE inventory(droplet_id INTEGER PRIMARY KEY, name TEXT, team TEXT)"
+        )
+        connection.executemany(
+            "INSERT INTO temp.inventory VALUES (?, ?, ?)", inventory(self._simulator.account)
+        )

@@ -1,0 +1,225 @@
+"""The command: apsw's own shell with dovtab's tables in it.
+
+What is not here is as it is there: output modes, dot commands, history. Added
+are the tables on every connection it opens, their names in completion and in
+``.tables``, and a few options.
+
+Source: https://rogerbinns.github.io/apsw/shell.html
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import sys
+import weakref
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import apsw
+import apsw.shell
+
+from dovtab.api.settings import Settings, resolve
+from dovtab.engine.journal import REQUEST_COLUMNS
+from dovtab.errors import SettingsError
+from dovtab.hosts import journal_module
+from dovtab.hosts.connection import attach
+from dovtab.resources import RESOURCES
+from dovtab.version import VERSION
+
+USAGE = """\
+Usage: dovtab [OPTIONS] [DATABASE [SQL|CMD ...]]
+
+DigitalOcean Droplet actions as a SQLite table, in SQLite's shell.
+
+DATABASE is a file, made if it does not exist, or :memory:. Without SQL the
+shell is interactive. The API token comes from DIGITALOCEAN_TOKEN,
+DIGITALOCEAN_ACCESS_TOKEN, or doctl's config file.
+
+   --demo               a simulated account and a table inventory; needs no token
+   --read-only          starting actions is off
+   --dry-run            actions give the request they would send, and send nothing
+   --context NAME       use the token of this context of doctl's
+   --api-url URL        where the API is
+   --version            show the versions
+   --help               show this
+
+Output modes and the other options are those of SQLite's shell:
+
+   -box -column -csv -html -json -jsonl -line -list -table ...
+   -[no]header  -separator TEXT  -nullvalue TEXT  -init FILE
+   -bail  -batch  -echo  -interactive  -nocolour  -encoding NAME
+"""
+
+VERSIONS = f"dovtab {VERSION} (SQLite {apsw.sqlite_lib_version()}, APSW {apsw.apsw_version()})"
+
+DEMO_INTRO = """\
+A simulated account with ten Droplets: nothing here costs money or stops a machine. Try
+  SELECT name, type, status FROM inventory JOIN droplet_actions USING (droplet_id);
+  SELECT droplet_actions_post(3164444, 'reboot');
+  SELECT method, path, status, duration_ms FROM dovtab_requests;
+"""
+
+_FLAGS = {"read-only": {"allow_actions": False}, "dry-run": {"dry_run": True}}
+_VALUES = {"context": "context", "api-url": "api_url"}
+_SQL = re.compile(r"\s*(select|with|insert|create|explain|pragma|values)\b.*\s", re.I | re.S)
+# Python notices Ctrl-C only when some of its code runs; this many steps of
+# SQLite's machine are over before anybody gets impatient.
+_STEPS_BETWEEN_LOOKS = 100_000
+
+Connection = apsw.Connection
+
+
+class Shell(apsw.shell.Shell):
+    """apsw's shell, whose every connection has the tables. Close it after use."""
+
+    def __init__(self, **options: Any) -> None:
+        self._given: dict[str, Any] = {}
+        self._settings: Settings | None = None
+        self._demo: Any = None
+        self._wants_demo = False
+        self._with_tables: weakref.WeakSet[Connection] = weakref.WeakSet()
+        self._closing = ExitStack()
+        self.failures = 0
+        super().__init__(**options)
+        self.history_file = "~/.dovtab_history"
+        self.prompt = "dovtab> "
+        self.moreprompt = "   ...> "
+
+    def close(self) -> None:
+        """Close the connection and end the simulated account, if there is one."""
+        self.db = None, None
+        self._closing.close()
+
+    def _connection_with_tables(self) -> Connection:
+        connection: Connection = apsw.shell.Shell.db.__get__(self)
+        if connection not in self._with_tables:
+            self._with_tables.add(connection)
+            attach(connection, self.resolve())
+            connection.set_progress_handler(lambda: False, _STEPS_BETWEEN_LOOKS)
+            if self._demo:
+                self._demo.add_inventory(connection)
+        return connection
+
+    def _name_database(self, connection_and_name: tuple[Connection | None, str | None]) -> None:
+        name = connection_and_name[1]
+        if name and _SQL.match(name) and not Path(name).exists():
+            raise self.Error("the database comes before the SQL: dovtab :memory: 'SELECT ...'")
+        apsw.shell.Shell.db.__set__(self, connection_and_name)
+
+    db = property(_connection_with_tables, _name_database)
+
+    def resolve(self) -> Settings:
+        """The settings that the options and the environment make.
+
+        Raises:
+            SettingsError: one of them is wrong.
+        """
+        if self._settings is None:
+            if self._wants_demo:
+                if self._given.keys() & set(_VALUES.values()):
+                    raise SettingsError("--demo has an account of its own: it goes alone")
+                # Only a demonstration needs the simulator.
+                from dovtab.hosts.demo import Demo
+
+                self._demo = Demo(self._closing)
+                self._given |= self._demo.settings()
+            self._settings = resolve(self._given, os.getenv)
+        return self._settings
+
+    def process_unknown_args(self, args: list[str]) -> list[str] | None:
+        name, *rest = args
+        if name == "demo":
+            self._wants_demo = True
+            return rest
+        if name in _FLAGS:
+            self._given |= _FLAGS[name]
+            return rest
+        if name in _VALUES:
+            if not rest:
+                raise self.Error(f"--{name} needs a value")
+            self._given[_VALUES[name]] = rest[0]
+            return rest[1:]
+        raise self.Error(f"there is no option --{name}; dovtab --help shows them")
+
+    def process_args(self, args: list[str]) -> tuple[str | None, list[str], list[str]]:
+        # With NO_COLOR set, apsw's shell takes every option for -nocolour.
+        no_colour = os.environ.pop("NO_COLOR", None)
+        try:
+            if no_colour is not None:
+                self.command_colour(["off"])
+            processed: tuple[str | None, list[str], list[str]] = super().process_args(args)
+        finally:
+            if no_colour is not None:
+                os.environ["NO_COLOR"] = no_colour
+        return processed
+
+    def handle_exception(self) -> None:
+        self.failures += 1
+        super().handle_exception()
+
+    def usage(self) -> str:
+        return USAGE
+
+    def cmdloop(self, intro: str | None = None, transient: str | None = None) -> None:
+        intro = f'{VERSIONS}\nEnter ".help" for instructions\n'
+        super().cmdloop(intro, DEMO_INTRO if self._demo else transient)
+
+    def complete_sql(self, line: str, token: str, beg: int, end: int) -> list[str]:
+        found: list[str] = super().complete_sql(line, token, beg, end)
+        names = [column.name for resource in RESOURCES for column in resource.columns]
+        names += [name for name, _ in REQUEST_COLUMNS]
+        wanted = token.lower()
+        return found + [
+            n for n in dict.fromkeys(names) if n.startswith(wanted) and n not in found
+        ]
+
+    def command_tables(self, cmd: list[str]) -> None:
+        """tables ?PATTERN?: Lists names of tables matching LIKE pattern
+
+        This also returns views, and dovtab's own tables.
+        """
+        super().command_tables(list(cmd))
+        own = [*(resource.name for resource in RESOURCES), journal_module.NAME]
+        for name in own:
+            if not cmd or any(self.db.execute("SELECT ? LIKE ?", (name, n)).get for n in cmd):
+                self.write(self.stdout, name + "\n")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command; gives its exit status."""
+    args = list(sys.argv[1:] if argv is None else argv)
+    if args and args[0].lstrip("-") in ("version", "help") and args[0].startswith("-"):
+        print(VERSIONS if args[0].endswith("version") else USAGE.rstrip())
+        return 0
+    shell = Shell()
+    try:
+        return _run(shell, args)
+    except KeyboardInterrupt:
+        print("Interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # Whoever read our output has had enough; Python would complain at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as error:
+        print(f"Error: {' '.join(str(error).split())}", file=sys.stderr)
+        return 1
+    finally:
+        shell.close()
+
+
+def _run(shell: Shell, args: list[str]) -> int:
+    # apsw's shell shows on further lines where a syntax error is. One line is
+    # what a script wants, so what it says is held back until all went well.
+    stderr, shell.stderr = shell.stderr, io.StringIO()
+    _, _, commands = shell.process_args(args)
+    stderr.write(shell.stderr.getvalue())
+    shell.stderr = stderr
+    shell.resolve()
+    if not commands:
+        shell.cmdloop()
+    shell.stdout.flush()
+    return 1 if shell.failures and not shell.interactive else 0

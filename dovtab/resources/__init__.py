@@ -1,0 +1,20 @@
+"""The catalogue: every table dovtab knows, as data."""
+
+from __future__ import annotations
+
+from dovtab.resources.action_types import ACTION_TYPES, ActionType, Attribute
+from dovtab.resources.droplet_actions import DROPLET_ACTIONS
+from dovtab.resources.resource import Column, Operation, Resource
+
+RESOURCES: tuple[Resource, ...] = (DROPLET_ACTIONS,)
+
+__all__ = [
+    "ACTION_TYPES",
+    "DROPLET_ACTIONS",
+    "RESOURCES",
+    "ActionType",
+    "Attribute",
+    "Column",
+    "Operation",
+    "Resource",
+]

@@ -1,0 +1,41 @@
+"""Packaging: ``pip install .``, and ``pip install -e '.[test]'`` to work on it."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+HERE = Path(__file__).parent
+version: dict[str, str] = {}
+exec((HERE / "dovtab" / "version.py").read_text(encoding="utf-8"), version)
+
+setup(
+    name="dovtab",
+    version=version["VERSION"],
+    description="DigitalOcean Droplet actions as a SQLite table",
+    long_description=(HERE / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    python_requires=">=3.11",
+    packages=find_packages(include=["dovtab", "dovtab.*"]),
+    package_data={"dovtab": ["py.typed"]},
+    install_requires=[
+        # 3.54.0.0 and 3.54.1.0 fail on an empty IN set that a virtual table takes whole.
+        "apsw>=3.51.2,!=3.54.0.0,!=3.54.1.0",
+        "httpx>=0.27,<1",
+        # Reads doctl's config file; imported only where there is one.
+        "PyYAML>=6",
+    ],
+    extras_require={
+        "test": [
+            "hypothesis>=6.100",
+            "mypy>=1.11",
+            "openapi-schema-validator>=0.6",
+            "pexpect>=4.9",
+            "pydo>=0.40",
+            "pytest>=8",
+            "ruff>=0.6",
+            "types-PyYAML",
+        ]
+    },
+    entry_points={"console_scripts": ["dovtab = dovtab.hosts.shell:main"]},
+)
