@@ -1,0 +1,98 @@
+"""What every test gets: a clean environment, and nothing left running."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import apsw
+import pytest
+
+from dovtab.api.settings import resolve
+from dovtab.hosts.connection import attach
+from dovtab.simulator import ManualClock, Simulator
+
+START = 1_795_000_000.0
+
+
+class SharedClock:
+    """dovtab's clock, tied to the simulator's: whoever waits turns both."""
+
+    def __init__(self, clock: ManualClock) -> None:
+        self._clock = clock
+        self.waits: list[float] = []
+
+    def time(self) -> float:
+        return self._clock.time()
+
+    def monotonic(self) -> float:
+        return self._clock.time()
+
+    def wait(self, event: threading.Event, seconds: float) -> bool:
+        self.waits.append(seconds)
+        self._clock.advance(seconds)
+        return event.is_set()
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+    """No token, no setting and no doctl file of whoever runs the tests."""
+    for name in list(os.environ):
+        if name.startswith(("DIGITALOCEAN_", "DOVTAB_")) or name == "NO_COLOR":
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "home" / ".config"))
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_running() -> Iterator[None]:
+    """Requests of a statement that was stopped end with their server."""
+    before = set(threading.enumerate())
+    yield
+    deadline = time.monotonic() + 5
+    while left := [t for t in threading.enumerate() if t not in before and t.is_alive()]:
+        assert time.monotonic() < deadline, f"threads left: {left}"
+        time.sleep(0.01)
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock(start=START)
+
+
+@pytest.fixture
+def simulator(clock: ManualClock) -> Iterator[Simulator]:
+    with Simulator(clock=clock) as running:
+        yield running
+
+
+@pytest.fixture
+def shared_clock(clock: ManualClock) -> SharedClock:
+    return SharedClock(clock)
+
+
+@pytest.fixture
+def connect(
+    simulator: Simulator, shared_clock: SharedClock
+) -> Iterator[Callable[..., apsw.Connection]]:
+    """Opens connections to the simulator; they are closed after the test."""
+    opened: list[apsw.Connection] = []
+
+    def open_connection(**settings: Any) -> apsw.Connection:
+        given = {"token": simulator.token, "api_url": simulator.url, **settings}
+        connection = apsw.Connection(":memory:")
+        opened.append(connection)
+        attach(connection, resolve(given, os.getenv), shared_clock)
+        return connection
+
+    yield open_connection
+    for connection in opened:
+        connection.close(True)
+
+
+@pytest.fixture
+def db(connect: Callable[..., apsw.Connection]) -> apsw.Connection:
+    return connect()
