@@ -3,7 +3,7 @@
 The API says how many rows there are (``meta.total``) and whether a page
 follows (``links.pages.next``); either has been seen wrong or absent, and rows
 shift to a later page when a new action arrives at the head. So a list is
-finished when both agree, or when a page comes back empty; then it must hold at
+finished when both agree, or when a page brings nothing; then it must hold at
 least as many distinct rows as the first page promised. Anything else is an
 error: a list is never cut short in silence.
 
@@ -92,10 +92,12 @@ class Listing:
                 fresh.append(item)
         self._received += len(page.items)
         agreed = self._received == page.total and not page.has_next
-        # A page with nothing new would be followed by another one for ever.
-        if agreed or not fresh:
+        if agreed or not page.items:
             self._check_whole()
             self.next_page = None
+        elif not fresh and self._received >= page.total:
+            # New rows at the head may fill a page with old ones, but not past the end.
+            raise AnswerError(f"{self.where}: the pages repeat each other without an end")
         else:
             self.next_page += 1
         return fresh
