@@ -29,7 +29,7 @@ setup(
         "test": [
             "hypothesis>=6.100",
             "mypy>=1.11",
-            "openapi-schema-validator>=0.6",
+            "openapi-core>=0.19",
             "pexpect>=4.9",
             "pydo>=0.40",
             "pytest>=8",

@@ -14,27 +14,9 @@ import pytest
 from dovtab.api.settings import resolve
 from dovtab.hosts.connection import attach
 from dovtab.simulator import ManualClock, Simulator
+from shared_clock import SharedClock
 
 START = 1_795_000_000.0
-
-
-class SharedClock:
-    """dovtab's clock, tied to the simulator's: whoever waits turns both."""
-
-    def __init__(self, clock: ManualClock) -> None:
-        self._clock = clock
-        self.waits: list[float] = []
-
-    def time(self) -> float:
-        return self._clock.time()
-
-    def monotonic(self) -> float:
-        return self._clock.time()
-
-    def wait(self, event: threading.Event, seconds: float) -> bool:
-        self.waits.append(seconds)
-        self._clock.advance(seconds)
-        return event.is_set()
 
 
 @pytest.fixture(autouse=True)

@@ -128,5 +128,5 @@ def test_a_single_page_may_have_any_kind_of_links(answer: dict[str, object]) -> 
     ],
 )
 def test_what_is_not_a_page_is_an_error(answer: object) -> None:
-    with pytest.raises(AnswerError, match="^GET /list: "):
+    with pytest.raises(AnswerError, match=r"^GET /list: "):
         read_page(answer, "actions", "GET /list")

@@ -186,7 +186,7 @@ def test_a_join_shares_its_requests(
 
 
 def test_the_requests_are_on_record(fleet: Simulator, db: apsw.Connection) -> None:
-    db.execute("SELECT count(*) FROM droplet_actions WHERE droplet_id IN (2, 99)").get
+    list(db.execute("SELECT count(*) FROM droplet_actions WHERE droplet_id IN (2, 99)"))
     columns = "seq, method, path, status, attempts, ratelimit_remaining, error"
     assert list(db.execute(f"SELECT {columns} FROM dovtab_requests")) == [
         (1, "GET", "/v2/droplets/2/actions?page=1&per_page=200", 200, 1, 4999, None),

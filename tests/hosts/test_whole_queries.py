@@ -136,8 +136,7 @@ JOINS = [
     "T a JOIN inventory i ON i.number = a.droplet_id",
     "inventory i JOIN T a ON a.droplet_id = i.number AND a.droplet_id IN (1, 2, 5)",
     "inventory i JOIN T a ON a.resource_id = i.id JOIN T b ON b.id = a.id",
-    "inventory i JOIN T a ON a.droplet_id = i.number JOIN T b ON b.droplet_id = a.droplet_id"
-    " AND b.id = a.id",
+    "inventory i JOIN T a ON a.droplet_id = i.number JOIN T b ON b.droplet_id = a.droplet_id AND b.id = a.id",
     "inventory i CROSS JOIN T a ON a.droplet_id = i.number AND a.id IN (2300000000, 2300000203)",
 ]
 joins = st.builds(

@@ -1,0 +1,154 @@
+"""The simulator: an account, its API, its faults, on a port.
+
+Source: https://docs.digitalocean.com/reference/api/digitalocean/
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import uuid
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any
+
+from dovtab.simulator.access import Holder
+from dovtab.simulator.account import Account
+from dovtab.simulator.answers import Answer
+from dovtab.simulator.clock import Clock, SystemClock
+from dovtab.simulator.damage import damaged, edge_answer, reply
+from dovtab.simulator.faults import Fault, Faults
+from dovtab.simulator.limits import RateLimit
+from dovtab.simulator.log import LoggedRequest, RequestLog
+from dovtab.simulator.routes import Api
+from dovtab.simulator.rules import Rules
+from dovtab.simulator.server import Server
+from dovtab.simulator.wire import Reply, Request
+from dovtab.simulator.wrong_shapes import Asked
+
+TOKEN = "simulator"
+_COOKIE = "__cf_bm=simulated; path=/; HttpOnly; Secure"
+
+
+class Simulator:
+    """A DigitalOcean account on 127.0.0.1.
+
+    The account can be arranged before the start. As a context manager it starts
+    on entry, and on exit ends every connection and thread.
+
+    Args:
+        clock: the real time, unless a test brings its own.
+        latency: real seconds before each answer, side by side for requests that
+            come side by side.
+        seed: of everything random.
+        port: 0 lets the system choose.
+    """
+
+    token = TOKEN
+
+    def __init__(
+        self,
+        rules: Rules | None = None,
+        clock: Clock | None = None,
+        latency: float = 0.0,
+        seed: int = 1,
+        port: int = 0,
+    ) -> None:
+        self.rules = rules or Rules()
+        self.clock = clock or SystemClock()
+        self.latency = latency
+        self.account = Account(self.clock, self.rules, seed)
+        self.account.add_token(TOKEN, label=TOKEN)
+        self._api = Api(self.account)
+        self._faults = Faults(seed)
+        self._log = RequestLog()
+        self._random = random.Random(seed)
+        self._port = port
+        self._server: Server | None = None
+
+    def __enter__(self) -> Simulator:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """
+        Raises:
+            OSError: the port is taken.
+        """
+        if self._server is None:
+            self._server = Server(self._respond, self._port)
+
+    def stop(self) -> None:
+        if self._server is not None:
+            self._server.stop()
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        if self._server is None:
+            raise RuntimeError("the simulator was not started")
+        return self._server.url
+
+    @property
+    def requests(self) -> list[LoggedRequest]:
+        """Every request so far, by arrival."""
+        return self._log.snapshot()
+
+    def fault(self, fault: Fault) -> None:
+        """Let something go wrong. Faults are tried in the order they were given."""
+        self._faults.add(fault)
+
+    def clear_faults(self) -> None:
+        self._faults.clear()
+
+    def before_page(self, hook: Callable[[int], object] | None) -> None:
+        """Call this with its number before a page of a list is answered."""
+        self._api.before_page = hook
+
+    def _respond(self, request: Request) -> Reply:
+        holder = self.account.tokens.holder(request.headers.get("authorization"))
+        seq = self._log.arrived(request, self.clock.time(), holder.label if holder else None)
+        fault = self._faults.hit(request)
+        answer = self._answer(request, holder, fault)
+        delay = fault.seconds if fault is not None and fault.kind == "delay" else 0.0
+        if self._server is not None and self.latency + delay > 0:
+            self._server.wait(self.latency + delay)
+        sent = reply(fault, answer)
+        lost = sent.manner in ("close", "reset")
+        self._log.answered(seq, None if lost else sent.status, fault.kind if fault else None)
+        return sent
+
+    def _answer(self, request: Request, holder: Holder | None, fault: Fault | None) -> Answer:
+        request_id = str(uuid.UUID(int=self._random.getrandbits(128), version=4))
+        if fault is not None and fault.at_edge:
+            answer = edge_answer(fault, request_id)
+        else:
+            answer = self._api.answer(request, holder, request_id)
+            if fault is not None:
+                answer = damaged(fault, answer, self._asked(request, holder), request_id)
+        headers = self._headers(holder, request_id) | dict(answer.headers)
+        return Answer(answer.status, answer.body, headers)
+
+    def _asked(self, request: Request, holder: Holder | None) -> Asked:
+        def ask(other: Request) -> Any:
+            assert holder is not None  # or there would be no page to ask about
+            return json.loads(self._api.again(other, holder).body)
+
+        return Asked(request, ask)
+
+    def _headers(self, holder: Holder | None, request_id: str) -> dict[str, str]:
+        limit = holder.limit if holder else RateLimit(self.rules)
+        with self.account.lock:
+            headers = limit.headers(self.clock.time())
+        headers["x-request-id"] = request_id
+        if self.rules.cookie:
+            headers["set-cookie"] = _COOKIE
+        return headers
