@@ -86,21 +86,21 @@ def quoted(text: str, token: Token) -> str:
 def _api_error(
     exchange: Exchange, status: int, body: dict[str, Json] | None, token: Token
 ) -> APIError:
-    id, message = (body or {}).get("id"), (body or {}).get("message")
-    words = [str(status)]
-    if isinstance(id, str):
-        words[0] += f" {quoted(id, token)}"
-    if isinstance(message, str):
-        words.append(quoted(message, token))
-    if len(words) == 1 and not isinstance(id, str):
-        words.append("the answer is not the API's JSON")
-    text = f"{exchange.request}: {': '.join(words)}"
+    id, message = (
+        quoted(value, token) if isinstance(value, str) else None
+        for value in ((body or {}).get("id"), (body or {}).get("message"))
+    )
+    words = " ".join(filter(None, (str(status), id)))
+    words = ": ".join(filter(None, (words, message)))
+    if id is None and message is None:
+        words += ": the answer is not the API's JSON"
+    text = f"{exchange.request}: {words}"
     if exchange.request_id:
         text += f" (request id {exchange.request_id})"
     return APIError(
         text + _hint(exchange, status, token),
         status=status,
-        id=id if isinstance(id, str) else None,
+        id=id,
         request_id=exchange.request_id,
     )
 
