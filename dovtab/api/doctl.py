@@ -70,12 +70,12 @@ def _contexts(path: Path) -> tuple[str, dict[str, Token]]:
     if not isinstance(config, dict) or not isinstance(contexts, dict):
         del config, contexts
         raise SettingsError(f"doctl's config file {path} is not a mapping of names to values")
-    secrets = {DEFAULT_CONTEXT: config.get("access-token")} | contexts
+    # doctl writes `default: true` beside the others; its token is access-token.
+    secrets = contexts | {DEFAULT_CONTEXT: config.get("access-token")}
     tokens = {
         str(name).lower(): Token(str(secret), f"doctl's context '{str(name).lower()}'")
         for name, secret in secrets.items()
-        # doctl writes `default: true` beside the others; its token is access-token.
-        if secret and secret is not True
+        if secret
     }
     return str(config.get("context") or DEFAULT_CONTEXT), tokens
 

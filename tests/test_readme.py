@@ -1,0 +1,131 @@
+"""Every block of README.md runs, and prints what it says."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import apsw
+import pytest
+
+import dovtab
+from dovtab.api.settings import resolve
+from dovtab.hosts.connection import attach
+from dovtab.resources import ACTION_TYPES, DROPLET_ACTIONS
+from dovtab.simulator import Simulator, inventory
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README, re.M | re.S)
+SET_UP = "python3 -m venv .venv && .venv/bin/pip install -q . && "
+TEST = "python3 -m venv .venv && .venv/bin/pip install -q -e '.[test]' && .venv/bin/python -m pytest tests"
+
+
+def blocks(kind: str) -> list[str]:
+    return [text for found, text in BLOCKS if found == kind]
+
+
+def console() -> Iterator[tuple[str, str]]:
+    """The commands after a ``$``, each with what it prints."""
+    for block in blocks("console"):
+        for part in re.split(r"^\$ ", block, flags=re.M)[1:]:
+            # A command goes on while a quotation mark is open.
+            lines = part.splitlines(keepends=True)
+            end = next(
+                n for n in range(1, len(lines) + 1) if "".join(lines[:n]).count('"') % 2 == 0
+            )
+            yield "".join(lines[:end]).strip(), "".join(lines[end:])
+
+
+@pytest.mark.parametrize(("command", "printed"), list(console()))
+def test_a_command_prints_what_the_readme_shows(
+    command: str, printed: str, tmp_path: Path
+) -> None:
+    command = command.removeprefix(SET_UP).replace(".venv/bin/dovtab", "dovtab")
+    assert command.startswith("dovtab --demo")
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    ran = subprocess.run(
+        ["/bin/sh", "-c", command],
+        env={**os.environ, "PATH": path},
+        cwd=tmp_path,
+        capture_output=True,
+        encoding="utf-8",
+    )
+    # The number of a plan's step is SQLite's business.
+    said = re.sub(r"^ +\d+ +0  SCAN", "   2       0  SCAN", ran.stdout + ran.stderr, flags=re.M)
+    assert [line.rstrip() for line in said.splitlines()] == printed.splitlines()
+    assert ran.returncode == (1 if "Error: " in printed else 0)
+
+
+def test_the_readme_s_commands_are_what_continuous_integration_runs() -> None:
+    assert blocks("sh") == [TEST + "\n"]
+    assert next(console())[0].startswith(SET_UP)
+    script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    assert "\n" + TEST + "\n" in script
+
+
+@pytest.fixture
+def demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[apsw.Connection]:
+    with Simulator() as simulator:
+        simulator.account.populate(droplets=10, actions=8)
+        config = tmp_path / "config.yaml"
+        config.write_text("auth-contexts:\n  prod: simulator\n")
+        monkeypatch.setenv("DIGITALOCEAN_CONFIG", str(config))
+        db = apsw.Connection(":memory:")
+        attach(db, resolve({"token": "simulator", "api_url": simulator.url}, lambda _: None))
+        db.execute("CREATE TABLE inventory(droplet_id INTEGER PRIMARY KEY, name, team)")
+        db.executemany("INSERT INTO inventory VALUES (?, ?, ?)", inventory(simulator.account))
+        yield db
+        db.close()
+
+
+def statements() -> list[str]:
+    found = [part.strip() for block in blocks("sql") for part in block.split(";\n")]
+    return [statement for statement in found if statement]
+
+
+@pytest.mark.parametrize("statement", statements())
+def test_a_statement_works(demo: apsw.Connection, statement: str) -> None:
+    if "3164445" in statement:
+        list(demo.execute("SELECT droplet_actions_post(3164445, 'enable_ipv6')"))
+    rows = list(demo.execute(statement))
+    if "CREATE" in statement:
+        rows = list(demo.execute("SELECT id FROM prod WHERE droplet_id = 3164444"))
+    assert rows
+
+
+def test_the_python_works(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with Simulator() as simulator:
+        simulator.account.populate(droplets=10, actions=8)
+        monkeypatch.setenv("DIGITALOCEAN_API_URL", simulator.url)
+        monkeypatch.setenv("DIGITALOCEAN_TOKEN", simulator.token)
+        names: dict[str, object] = {}
+        for block in blocks("python"):
+            exec(compile(block, "README.md", "exec"), names)
+            db = names["db"]
+            assert isinstance(db, apsw.Connection)
+            db.close()
+    assert len(capsys.readouterr().out.splitlines()) == 8
+
+
+def test_every_block_is_of_a_kind_that_runs() -> None:
+    assert {kind for kind, _ in BLOCKS} == {"console", "sh", "sql", "python"}
+    assert README.count("```") == 2 * len(BLOCKS)
+
+
+def test_the_reference_is_complete() -> None:
+    for column in DROPLET_ACTIONS.columns:
+        assert f"`{column.name}`" in README
+    for type in ACTION_TYPES.values():
+        assert f"`{type.name}`" in README
+        for attribute in type.attributes:
+            assert f"`{attribute.name}`" in README
+    for error in dovtab.__all__:
+        assert error in README
