@@ -164,6 +164,8 @@ class Shell(apsw.shell.Shell):
         return USAGE
 
     def cmdloop(self, intro: str | None = None, transient: str | None = None) -> None:
+        if not os.access(Path("~").expanduser(), os.W_OK):
+            self.history_file = os.devnull
         intro = f'{VERSIONS}\nEnter ".help" for instructions\n'
         super().cmdloop(intro, DEMO_INTRO if self._demo else transient)
 

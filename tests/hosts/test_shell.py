@@ -1,0 +1,254 @@
+"""The command, as a script, at a prompt, and with its wrong turns."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pexpect
+import pytest
+
+from dovtab.hosts.shell import Shell, main
+from dovtab.simulator import Fault, Simulator
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+COMMAND = [sys.executable, "-m", "dovtab"]
+
+
+@pytest.fixture
+def fleet(simulator: Simulator) -> Simulator:
+    simulator.account.add_droplet(droplet_id=1)
+    for id in (101, 102, 103):
+        simulator.account.add_action(1, id=id)
+    return simulator
+
+
+@pytest.fixture
+def run(fleet: Simulator, tmp_path: Path) -> Run:
+    environment = os.environ | {
+        "DIGITALOCEAN_API_URL": fleet.url,
+        "DIGITALOCEAN_TOKEN": fleet.token,
+    }
+
+    def run_command(
+        *arguments: str, input: str = "", **more: str
+    ) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*COMMAND, *arguments],
+            env=environment | more,
+            input=input,
+            capture_output=True,
+            encoding="utf-8",
+            cwd=tmp_path,
+        )
+
+    return run_command
+
+
+IDS = "SELECT id FROM droplet_actions WHERE droplet_id = 1 AND id > 101 ORDER BY id"
+
+
+@pytest.mark.parametrize(
+    ("mode", "printed"),
+    [
+        ((), "102\n103\n"),
+        (("-json",), '[{ "id": 102},\n{ "id": 103}]\n'),
+        (("--jsonl",), '{ "id": 102}\n{ "id": 103}\n'),
+        (("-csv", "-header"), "id\n102\n103\n"),
+        (("-line",), "id = 102\n\n   id = 103\n"),
+    ],
+)
+@pytest.mark.parametrize("colour", [{}, {"NO_COLOR": "1"}])
+def test_output_modes_are_options(
+    run: Run, mode: tuple[str, ...], printed: str, colour: dict[str, str]
+) -> None:
+    ran = run(*mode, ":memory:", IDS, **colour)
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert ran.stdout.replace("\r\n", "\n").strip() == printed.strip()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((":memory:", "SELEC 1"), 'near "SELEC": syntax error'),
+        ((":memory:", "SELECT absent FROM droplet_actions"), "no such column: absent"),
+        ((":memory:", "SELECT 1", "SELECT * FROM droplet_actions(1) WHERE page = 0"), "page must be 1 or more, not 0"),
+        ((":memory:", ".nothing"), 'Unknown command "nothing"'),
+        (("--nothing",), "there is no option --nothing; dovtab --help shows them"),
+        (("--context",), "--context needs a value"),
+        (("--context", "qa", ":memory:", IDS), "context 'qa' is not known: there is no "),
+        (("--api-url", "http://example.com", ":memory:", IDS), "api_url must be https://"),
+        (("--demo", "--context", "qa", ":memory:", IDS), "--demo has an account of its own"),
+        (("SELECT 1 AS one",), "the database comes before the SQL"),
+        (("nowhere/at/all.db", "SELECT 1"), "unable to open database file"),
+    ],
+)  # fmt: skip
+def test_what_fails_is_one_line_and_a_status(
+    run: Run, arguments: tuple[str, ...], message: str, tmp_path: Path
+) -> None:
+    ran = run(*arguments)
+    assert ran.returncode == 1
+    (line,) = ran.stderr.splitlines()
+    assert line.startswith("Error: ")
+    assert message in line
+    assert [path for path in tmp_path.iterdir() if path.name != "home"] == []
+
+
+def test_a_wrong_setting_in_the_environment_is_one_line(run: Run) -> None:
+    ran = run(":memory:", "SELECT 1", DOVTAB_MAX_REQUESTS="0")
+    assert (ran.returncode, ran.stdout) == (1, "")
+    assert ran.stderr.startswith("Error: DOVTAB_MAX_REQUESTS must be a whole number")
+
+
+def test_no_token_is_said_only_where_one_is_needed(run: Run) -> None:
+    assert run(":memory:", "SELECT 1", DIGITALOCEAN_TOKEN="").stdout == "1\n"
+    ran = run(":memory:", IDS, DIGITALOCEAN_TOKEN="")
+    assert ran.stderr.startswith("Error: no API token: set DIGITALOCEAN_TOKEN")
+
+
+def test_a_script_on_standard_input_goes_on_and_ends_with_a_status(run: Run) -> None:
+    ran = run(input=f"{IDS};\nSELECT absent;\nSELECT 7;\n")
+    assert ran.returncode == 1
+    assert ran.stdout == "102\n103\n7\n"
+    assert "Traceback" not in ran.stderr
+
+
+def test_help_and_version(run: Run) -> None:
+    assert "--dry-run" in run("--help").stdout
+    assert run("--version").stdout.startswith("dovtab 0.")
+    assert run("-version").returncode == 0
+
+
+def test_options_reach_the_settings(run: Run, fleet: Simulator) -> None:
+    call = "SELECT droplet_actions_post(1, 'reboot')"
+    assert "DOVTAB_ALLOW_ACTIONS" in run("--read-only", ":memory:", call).stderr
+    assert '"body":{"type":"reboot"}' in run("--dry-run", ":memory:", call).stdout
+    assert [r for r in fleet.requests if r.method == "POST"] == []
+    ran = run(
+        "--api-url", fleet.url, ":memory:", call, DIGITALOCEAN_API_URL="http://127.0.0.1:9"
+    )
+    assert '"in-progress"' in ran.stdout
+
+
+def test_whoever_stops_reading_ends_it_quietly(run: Run, fleet: Simulator) -> None:
+    numbers = (
+        "WITH c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c LIMIT 100000) SELECT n FROM c"
+    )
+    command = f'{" ".join(COMMAND)} :memory: "{numbers}"'
+    ran = subprocess.run(
+        ["/bin/sh", "-c", f"{command} | head -1"], capture_output=True, encoding="utf-8"
+    )
+    assert (ran.stdout, ran.stderr) == ("1\n", "")
+
+
+@pytest.fixture
+def shell(fleet: Simulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shell]:
+    monkeypatch.setenv("DIGITALOCEAN_API_URL", fleet.url)
+    monkeypatch.setenv("DIGITALOCEAN_TOKEN", fleet.token)
+    made = Shell(stdin=io.StringIO(), stdout=io.StringIO(), stderr=io.StringIO())
+    with contextlib.closing(made):
+        yield made
+
+
+def test_completion_knows_tables_columns_and_functions(shell: Shell) -> None:
+    shell._completion_cache = None
+
+    def complete(token: str) -> list[str]:
+        return shell.complete_sql(token, token, 0, len(token))
+
+    assert set(complete("droplet_")) == {
+        "droplet_actions",
+        "droplet_actions_post(",
+        "droplet_actions_post_by_tag(",
+        "droplet_actions_wait(",
+        "droplet_id",
+    }
+    assert "dovtab_requests" in complete("dov")
+    assert "ratelimit_remaining" in complete("ratel")
+    for hidden in ("action_id", "per_page", "tag_name", "attributes"):
+        assert hidden in complete(hidden[:5])
+    assert "SELECT " in complete("SEL")
+
+
+def said(shell: Shell, *commands: str) -> str:
+    for command in commands:
+        shell.process_complete_line(command)
+    text: str = shell.stdout.getvalue()
+    return text
+
+
+def test_the_tables_are_listed(shell: Shell) -> None:
+    assert said(shell, "CREATE TABLE mine(a)", ".tables").split() == [
+        "mine",
+        "droplet_actions",
+        "dovtab_requests",
+    ]
+    assert said(shell, ".tables dov%").split()[3:] == ["dovtab_requests"]
+
+
+def test_every_connection_of_the_shell_has_the_tables(shell: Shell, tmp_path: Path) -> None:
+    count = "SELECT count(*) FROM droplet_actions WHERE droplet_id = 1"
+    first = said(shell, count)
+    again = said(shell, f".open {tmp_path / 'other.db'}", count)
+    assert (first, again) == ("3\n", "3\n3\n")
+
+
+def test_the_demonstration_needs_nothing(run: Run, tmp_path: Path) -> None:
+    query = "SELECT count(DISTINCT name) FROM inventory JOIN droplet_actions USING (droplet_id)"
+    other = {"DIGITALOCEAN_TOKEN": "", "DIGITALOCEAN_API_URL": "", "DIGITALOCEAN_CONTEXT": "qa"}
+    ran = run("--demo", "mine.db", query, **other)
+    assert (ran.stdout, ran.stderr) == ("10\n", "")
+    # The file is the user's: the inventory of the demonstration is not written into it.
+    assert run("mine.db", "SELECT count(*) FROM sqlite_schema").stdout == "0\n"
+
+
+def test_main_gives_its_status(
+    fleet: Simulator, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DIGITALOCEAN_API_URL", fleet.url)
+    monkeypatch.setenv("DIGITALOCEAN_TOKEN", fleet.token)
+    assert main([":memory:", IDS]) == 0
+    assert main([":memory:", "SELECT"]) == 1
+    assert capsys.readouterr().out == "102\n103\n"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pexpect needs a pseudo-terminal")
+def test_at_a_prompt_control_c_stops_what_waits(fleet: Simulator) -> None:
+    fleet.fault(Fault(kind="stall", path="droplets/1/", times=1))
+    environment = os.environ | {
+        "DIGITALOCEAN_API_URL": fleet.url,
+        "DIGITALOCEAN_TOKEN": fleet.token,
+        "NO_COLOR": "1",
+        "TERM": "dumb",
+    }
+    prompt = pexpect.spawn(
+        COMMAND[0], [*COMMAND[1:], ":memory:"], env=environment, encoding="utf-8", timeout=20
+    )
+    try:
+        prompt.expect('Enter ".help" for instructions')
+        prompt.expect("dovtab> ")
+        prompt.sendline("SELECT count(*) FROM droplet_actions WHERE droplet_id = 1;")
+        while not fleet.requests:
+            prompt.expect(pexpect.TIMEOUT, timeout=0.05)
+        prompt.sendintr()
+        prompt.expect(r"\^C")
+        prompt.expect("dovtab> ")
+        prompt.sendline("SELECT 40 + 2;")
+        prompt.expect("│ +42 +│")
+        prompt.sendline(
+            "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c) SELECT max(n) FROM c;"
+        )
+        prompt.expect(pexpect.TIMEOUT, timeout=0.3)
+        prompt.sendintr()
+        prompt.expect("dovtab> ")
+        prompt.sendline(".exit")
+        prompt.expect(pexpect.EOF)
+        prompt.wait()
+        assert prompt.exitstatus == 0
+    finally:
+        prompt.close(force=True)
