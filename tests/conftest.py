@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import apsw
+import hypothesis
 import pytest
 
 from dovtab.api.settings import resolve
@@ -17,6 +18,11 @@ from dovtab.simulator import ManualClock, Simulator
 from shared_clock import SharedClock
 
 START = 1_795_000_000.0
+
+# The same examples in every run; `--hypothesis-profile=explore` looks for others.
+hypothesis.settings.register_profile("same", derandomize=True)
+hypothesis.settings.register_profile("explore", max_examples=5000)
+hypothesis.settings.load_profile("same")
 
 
 @pytest.fixture(autouse=True)

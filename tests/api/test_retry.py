@@ -29,7 +29,7 @@ def test_there_is_an_end_to_it(
     if attempt >= 4:
         assert delay is None
     if delay is not None:
-        assert 0.5 * 2 ** (attempt - 1) / 2 <= delay < min(8, 0.5 * 2 ** (attempt - 1))
+        assert 0.5 * 2 ** (attempt - 1) / 2 <= delay <= min(8, 0.5 * 2 ** (attempt - 1))
 
 
 header = st.none() | st.text(max_size=8) | st.floats().map(str) | st.integers().map(str)
