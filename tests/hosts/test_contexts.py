@@ -1,0 +1,95 @@
+"""A second account beside the first, under the name of one of doctl's contexts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import apsw
+import pytest
+
+import dovtab
+from dovtab.simulator import Simulator
+
+Connect = Callable[..., apsw.Connection]
+
+
+@pytest.fixture(autouse=True)
+def doctl(simulator: Simulator, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_text("auth-contexts:\n  prod: token-of-prod\n  'two words': token-of-two\n")
+    monkeypatch.setenv("DIGITALOCEAN_CONFIG", str(file))
+    simulator.account.add_droplet(droplet_id=1)
+    simulator.account.add_action(1)
+    simulator.account.add_token("token-of-prod", label="prod")
+    simulator.account.add_token("token-of-two", label="two")
+
+
+@pytest.mark.parametrize(
+    ("argument", "label"),
+    [
+        ("context=prod", "prod"),
+        ("context = 'prod'", "prod"),
+        ('context="PROD"', "prod"),
+        ("context='two words'", "two"),
+        ("", "simulator"),
+    ],
+)
+def test_a_created_table_uses_the_token_of_its_context(
+    simulator: Simulator, connect: Connect, argument: str, label: str
+) -> None:
+    db = connect()
+    db.execute(f"CREATE VIRTUAL TABLE temp.other USING droplet_actions({argument})")
+    assert db.execute("SELECT count(*) FROM other WHERE droplet_id = 1").get == 1
+    assert db.execute("SELECT count(*) FROM droplet_actions(1)").get == 1
+    assert [r.authorized_as for r in simulator.requests] == [label, "simulator"]
+    assert db.execute("SELECT count(*) FROM dovtab_requests").get == 2
+
+
+def test_two_accounts_meet_in_one_query(simulator: Simulator, connect: Connect) -> None:
+    db = connect()
+    db.execute("CREATE VIRTUAL TABLE temp.prod USING droplet_actions(context=prod)")
+    joined = "SELECT count(*) FROM droplet_actions(1) a JOIN prod b ON b.droplet_id = 1 AND b.id = a.id"
+    assert db.execute(joined).get == 1
+
+
+def test_a_table_in_a_file_is_there_again(simulator: Simulator, tmp_path: Path) -> None:
+    path = str(tmp_path / "hub.db")
+    db = dovtab.connect(path)
+    db.execute("CREATE VIRTUAL TABLE prod USING droplet_actions(context=prod)")
+    db.close()
+    db = dovtab.connect(path, api_url=simulator.url)
+    assert db.execute("SELECT count(*) FROM prod WHERE droplet_id = 1").get == 1
+    db.execute("DROP TABLE prod")
+    db.close()
+
+
+ONE = r"takes one argument, context=NAME"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("token=abc", ONE),
+        ("api_url='https://example.com'", ONE),
+        ("prod", ONE),
+        ("context=prod, context=prod", ONE),
+        ("context=prod, 1", ONE),
+        ("context=", "context= needs the name of a context"),
+        ("context=''", "context= needs the name of a context"),
+    ],
+)
+def test_a_wrong_argument_is_an_error(connect: Connect, arguments: str, message: str) -> None:
+    """No token is kept in a file, and no file names a host that a token goes to."""
+    with pytest.raises(dovtab.SettingsError, match=message) as caught:
+        connect().execute(f"CREATE VIRTUAL TABLE temp.x USING droplet_actions({arguments})")
+    assert "abc" not in str(caught.value)
+
+
+def test_an_unknown_context_is_an_error_at_the_first_request(connect: Connect) -> None:
+    db = connect()
+    db.execute("CREATE VIRTUAL TABLE temp.qa USING droplet_actions(context=qa)")
+    with pytest.raises(
+        dovtab.SettingsError, match=r"context 'qa' has no token .*prod, two words"
+    ):
+        list(db.execute("SELECT * FROM qa WHERE droplet_id = 1"))
