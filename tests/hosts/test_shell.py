@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -227,7 +228,13 @@ def test_at_a_prompt_control_c_stops_what_waits(fleet: Simulator) -> None:
         "TERM": "dumb",
     }
     prompt = pexpect.spawn(
-        COMMAND[0], [*COMMAND[1:], ":memory:"], env=environment, encoding="utf-8", timeout=20
+        COMMAND[0],
+        [*COMMAND[1:], ":memory:"],
+        env=environment,
+        encoding="utf-8",
+        timeout=20,
+        # Whoever runs the tests in the background may have had the signal ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     try:
         prompt.expect('Enter ".help" for instructions')
