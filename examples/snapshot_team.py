@@ -12,16 +12,19 @@ from __future__ import annotations
 import json
 import sys
 
+import apsw
+
 import dovtab
 
 
 def main(database: str, team: str) -> int:
     db = dovtab.connect(database)
-    droplets = list(
-        db.execute(
-            "SELECT droplet_id, name FROM inventory WHERE team = ? ORDER BY name", (team,)
-        )
-    )
+    query = "SELECT droplet_id, name FROM inventory WHERE team = ? ORDER BY name"
+    try:
+        droplets = list(db.execute(query, (team,)))
+    except apsw.Error as error:
+        print(f"{database}: {error}", file=sys.stderr)
+        return 2
     if not droplets:
         print(f"no Droplet of team {team!r} in {database}", file=sys.stderr)
         return 2

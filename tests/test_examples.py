@@ -100,6 +100,8 @@ def test_snapshot_team(run: Run, database: Path, simulator: Simulator) -> None:
     assert lines[1:] == ["db-01: errored"]
     ran = run(EXAMPLES / "snapshot_team.py", database, "nobody")
     assert (ran.returncode, ran.stdout) == (2, "")
+    ran = run(EXAMPLES / "snapshot_team.py", ":memory:", "data")
+    assert (ran.returncode, ran.stderr) == (2, ":memory:: no such table: inventory\n")
 
 
 def test_keep_history(run: Run, database: Path, simulator: Simulator) -> None:

@@ -101,3 +101,12 @@ def test_the_exported_names_are_complete() -> None:
     assert dovtab.__all__ == sorted(dovtab.__all__)
     for name in tree:
         assert f" {name}" in (errors.__doc__ or ""), f"the tree of errors lacks {name}"
+
+
+def test_only_connections_of_apsw_are_taken() -> None:
+    import sqlite3
+
+    other = sqlite3.connect(":memory:")
+    with pytest.raises(TypeError, match=r"needs an apsw.Connection, not a sqlite3.Connection"):
+        dovtab.register(other)  # type: ignore[arg-type]
+    other.close()

@@ -39,6 +39,7 @@ def read_reply(exchange: Exchange, reply: Reply, token: Token) -> None:
     body = _json_object(reply.body)
     exchange.status = reply.status
     exchange.error = None
+    exchange.ratelimit_limit = _whole(reply.headers.get("ratelimit-limit"))
     exchange.ratelimit_remaining = _whole(reply.headers.get("ratelimit-remaining"))
     request_id = reply.headers.get("x-request-id") or (body or {}).get("request_id")
     exchange.request_id = quoted(request_id, token) if isinstance(request_id, str) else None
@@ -61,14 +62,25 @@ def rate_limit_error(error: DovtabError | None, until: float, max_wait: float) -
         until: when the quota is expected back, in seconds since 1970.
         max_wait: the setting ``max_wait_seconds``.
     """
-    when = datetime.fromtimestamp(until, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
     assert isinstance(error, APIError)
     return RateLimitError(
-        f"{error}; the quota is used up until about {when}, which is more than"
-        f" max_wait_seconds={max_wait:g} away",
+        f"{error}; {_used_up(until, max_wait)}",
         status=error.status,
         id=error.id,
         request_id=error.request_id,
+    )
+
+
+def quota_error(until: float, max_wait: float) -> DovtabError:
+    """The same, where our own count says what the API would."""
+    return RateLimitError(f"not sent: {_used_up(until, max_wait)}", status=429)
+
+
+def _used_up(until: float, max_wait: float) -> str:
+    when = datetime.fromtimestamp(until, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    return (
+        f"the quota is used up until about {when}, which is more than"
+        f" max_wait_seconds={max_wait:g} away"
     )
 
 

@@ -14,7 +14,6 @@ Source: https://www.python-httpx.org/
 from __future__ import annotations
 
 import json
-import os
 import random
 import threading
 import time
@@ -88,18 +87,18 @@ class Client:
         weakref.finalize(self, http.close)
 
     def exchange(
-        self, request: Request, settings: Settings, clock: Clock, cancelled: threading.Event
-    ) -> Exchange:
+        self, exchange: Exchange, settings: Settings, clock: Clock, cancelled: threading.Event
+    ) -> None:
         """Send a request until there is an answer, or no hope of one.
 
         Args:
-            request: what to ask.
+            exchange: what to ask; what comes of it is written there.
             settings: ``timeout_seconds`` and ``max_wait_seconds`` count here.
             clock: for the pauses and the record.
             cancelled: set by whoever no longer wants the answer; a pause ends
                 and nothing more is sent.
         """
-        exchange = Exchange(request, clock.time())
+        request = exchange.request
         started, waited = clock.monotonic(), 0.0
         while not cancelled.is_set():
             exchange.attempts += 1
@@ -119,7 +118,6 @@ class Client:
             if delay is None or clock.wait(cancelled, delay):
                 break
         exchange.duration = clock.monotonic() - started
-        return exchange
 
     def _after_reply(self, exchange: Exchange, reply: Reply, clock: Clock) -> float | None:
         if reply.status == 429:
@@ -128,7 +126,7 @@ class Client:
             return self._pause(exchange, Failure.SERVER)
         # Neither yes nor no: a 5xx of another kind, or a yes that cannot be read.
         unclear = reply.status >= 500 or (reply.status < 400 and exchange.error is not None)
-        exchange.uncertain = unclear and exchange.request.operation.method == "POST"
+        exchange.uncertain = unclear and exchange.request.acts
         return None
 
     def _after_loss(self, exchange: Exchange, lost: _Lost) -> float | None:
@@ -137,7 +135,7 @@ class Client:
         return self._pause(exchange, lost.failure)
 
     def _pause(self, exchange: Exchange, failure: Failure) -> float | None:
-        repeatable = exchange.request.operation.method == "GET"
+        repeatable = not exchange.request.acts
         exchange.uncertain = not repeatable and failure is not Failure.NOT_SENT
         return retry_delay(
             _POLICY,
@@ -179,23 +177,3 @@ class Client:
             why = self.token.removed_from(" ".join(str(error).split()))
             return f"cannot connect to {self.api_url}: {why}"
         return "the connection was lost before the whole answer came"
-
-
-_clients: weakref.WeakValueDictionary[tuple[int, str, Token], Client]
-_clients = weakref.WeakValueDictionary()
-_clients_lock = threading.Lock()
-
-
-def shared_client(api_url: str, token: Token) -> Client:
-    """The process's client for this token and URL; it lives while somebody uses it.
-
-    A client costs tens of milliseconds (certificates) and keeps connections
-    open, which is why all connections of a process share one. A forked child
-    gets its own: two processes must not write into one socket.
-    """
-    key = (os.getpid(), api_url, token)
-    with _clients_lock:
-        client = _clients.get(key)
-        if client is None:
-            client = _clients[key] = Client(api_url, token)
-        return client

@@ -13,6 +13,12 @@ from dovtab.resources import Operation
 Json = Any
 
 
+MAY_HAVE_RUN = (
+    "; it may have been carried out, and was not sent again:"
+    " look at the Droplet's actions before you repeat it"
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """One call of an operation, ready to be sent.
@@ -27,6 +33,11 @@ class Request:
     parameters: dict[str, int] = field(default_factory=dict)
     query: dict[str, str | int] = field(default_factory=dict)
     body: dict[str, Json] | None = None
+
+    @property
+    def acts(self) -> bool:
+        """Whether it changes something, so that running it twice is not harmless."""
+        return self.operation.method == "POST"
 
     @property
     def path(self) -> str:
@@ -49,25 +60,27 @@ class Exchange:
 
     Attributes:
         started_at: seconds since 1970.
-        duration: seconds, waits and repetitions included.
+        duration: seconds, waits and repetitions included; None: it is under way.
         attempts: how often it was sent.
         status: of the last answer, or None.
         answer: the decoded JSON of a 2xx.
         not_found: the API itself said that there is no such thing.
         uncertain: a POST may have run although no answer says so.
         request_id: what DigitalOcean calls the last attempt.
-        ratelimit_remaining: the quota left, as the last answer gave it.
+        ratelimit_limit, ratelimit_remaining: the hour's quota and what is left of
+            it, as the last answer gave them.
         error: what to raise.
     """
 
     request: Request
     started_at: float
-    duration: float = 0.0
+    duration: float | None = None
     attempts: int = 0
     status: int | None = None
     answer: Json = None
     not_found: bool = False
     uncertain: bool = False
     request_id: str | None = None
+    ratelimit_limit: int | None = None
     ratelimit_remaining: int | None = None
     error: DovtabError | None = None

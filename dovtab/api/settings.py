@@ -134,7 +134,7 @@ def _boolean(name: str, value: object) -> bool:
 
 
 def _number(low: float, high: float, *, whole: bool) -> Callable[[str, object], float]:
-    allowed = f"a {'whole ' if whole else ''}number from {low:g} to {high:g}"
+    allowed = f"a {'whole ' if whole else ''}number from {low} to {high}"
 
     def check(name: str, value: object) -> float:
         number: float | None = None

@@ -7,13 +7,15 @@ is counted, waited for, and written down.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
+from threading import Event
 from typing import TYPE_CHECKING
 
+from dovtab.api.answers import quota_error
 from dovtab.api.clock import Clock, SystemClock
 from dovtab.api.credentials import find_token
-from dovtab.api.exchange import Exchange, Json, Request
+from dovtab.api.exchange import MAY_HAVE_RUN, Exchange, Request
 from dovtab.api.settings import Settings
 from dovtab.engine.flight import Flight
 from dovtab.engine.journal import Journal
@@ -21,7 +23,7 @@ from dovtab.engine.statement import Statement
 from dovtab.errors import Interrupted
 
 if TYPE_CHECKING:
-    from dovtab.api.client import Client
+    from dovtab.engine.shared import Shared
 
 
 class Account:
@@ -43,7 +45,7 @@ class Account:
         self.interrupted = interrupted
         self.clock = clock or SystemClock()
         self.journal = Journal()
-        self._client: Client | None = None
+        self._shared: Shared | None = None
 
     def in_context(self, context: str) -> Account:
         """The account of another context of doctl's, with the same record of requests."""
@@ -55,65 +57,95 @@ class Account:
     def ask(self, request: Request, statement: Statement | None) -> Exchange:
         """Send a request and wait for what comes of it; what failed is in ``error``.
 
+        For what must not come from a cache: a POST, or a look at what changes.
+
         Args:
             statement: who pays for it; None for a poll, which time limits instead.
 
         Raises:
             SettingsError: there is no token.
             TooManyRequestsError: the statement has had its share.
+            RateLimitError: the quota is used up for too long.
             Interrupted: somebody stopped the statement.
         """
-        client = self._connected()
-        if statement is not None:
-            statement.spend(self.settings.max_requests)
-        begun = Exchange(request, self.clock.time(), attempts=1)
-        flight = Flight(
-            lambda cancelled: client.exchange(request, self.settings, self.clock, cancelled)
-        )
+        self.shared()
+        self.admit(request, statement)
+        exchange = self.begin(request)
+        flight = Flight(lambda cancelled: self.fly(exchange, cancelled))
         try:
-            exchange = flight.result(self.interrupted)
-        except BaseException as error:
-            begun.error = Interrupted(f"{request}: interrupted before it was answered")
-            begun.duration = self.clock.time() - begun.started_at
-            self.journal.add(begun)
-            if isinstance(error, Interrupted):
-                raise begun.error from None
+            flight.result(self.interrupted)
+        except Interrupted:
+            raise self.interruption(request, exchange) from None
+        except KeyboardInterrupt as pressed:
+            pressed.add_note(str(self.interruption(request, exchange)))
             raise
+        finally:
+            flight.leave()
+        return exchange
+
+    def is_free(self, statement: Statement) -> bool:
+        """Whether one more request would break no limit, and wait for none."""
+        allowed = statement.requests < self.settings.max_requests
+        return allowed and self.shared().quota.delay(self.clock.monotonic()) <= 0
+
+    def admit(self, request: Request, statement: Statement | None) -> None:
+        """Take a place in the quota, and wait for one if need be."""
+        if statement is not None:
+            statement.spend(self.settings.max_requests, acts=request.acts)
+        quota = self.shared().quota
+        while (delay := quota.take(self.clock.monotonic())) > 0:
+            if delay > self.settings.max_wait_seconds:
+                raise quota_error(self.clock.time() + delay, self.settings.max_wait_seconds)
+            self.pause(delay)
+
+    def begin(self, request: Request) -> Exchange:
+        """Write down a request that has been admitted and is about to be sent."""
+        exchange = Exchange(request, self.clock.time())
         self.journal.add(exchange)
         return exchange
 
-    def get(self, request: Request, statement: Statement | None) -> Json | None:
-        """The answer to a GET; None when the API says there is no such thing.
+    def fly(self, exchange: Exchange, cancelled: Event) -> None:
+        """Send it and wait; in a flight's thread."""
+        shared = self.shared()
+        try:
+            shared.client.exchange(exchange, self.settings, self.clock, cancelled)
+        finally:
+            shared.quota.answered(
+                self.clock.monotonic(),
+                attempts=exchange.attempts,
+                limit=exchange.ratelimit_limit,
+                remaining=exchange.ratelimit_remaining,
+            )
 
-        Raises:
-            DovtabError: as `ask`, and whatever else kept the answer away.
-        """
-        exchange = self.ask(request, statement)
-        if exchange.not_found and request.parameters:
-            return None
-        if exchange.error is not None:
-            raise exchange.error
-        return exchange.answer
-
-    def get_each(
-        self, requests: Iterable[Request], statement: Statement
-    ) -> Iterator[tuple[Request, Json | None]]:
-        """The answers to many GETs, in their order, asked for as they are taken."""
-        for request in requests:
-            yield request, self.get(request, statement)
+    def interruption(self, request: Request, exchange: Exchange | None) -> Interrupted:
+        """The error for a request that nobody waits for any more, written down too."""
+        unknown = MAY_HAVE_RUN if request.acts else ""
+        error = Interrupted(f"{request}: interrupted before it was answered{unknown}")
+        if exchange is not None and exchange.duration is None:
+            exchange.error = error
+        return error
 
     def pause(self, seconds: float) -> None:
         """Do nothing for a while, unless interrupted."""
-        event_wait = self.clock.wait
-        Flight(lambda cancelled: event_wait(cancelled, seconds)).result(self.interrupted)
+        clock_wait = self.clock.wait
+        flight = Flight(lambda cancelled: clock_wait(cancelled, seconds))
+        try:
+            flight.result(self.interrupted)
+        finally:
+            flight.leave()
 
-    def _connected(self) -> Client:
-        if self._client is None:
+    def shared(self) -> Shared:
+        """What this account shares with the other connections of the process.
+
+        Raises:
+            SettingsError: there is no token.
+        """
+        if self._shared is None:
             # Only a request needs an HTTP library, and it takes a while to import.
-            from dovtab.api.client import shared_client
+            from dovtab.engine.shared import shared
 
             token = find_token(
                 os.getenv, token=self.settings.token, context=self.settings.context
             )
-            self._client = shared_client(self.settings.api_url, token)
-        return self._client
+            self._shared = shared(self.settings.api_url, token)
+        return self._shared

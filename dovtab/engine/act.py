@@ -12,16 +12,15 @@ import json
 import random
 from datetime import UTC, datetime
 
-from dovtab.api.exchange import Json, Request
-from dovtab.api.pages import is_action
+from dovtab.api.exchange import MAY_HAVE_RUN, Json, Request
 from dovtab.engine.account import Account
-from dovtab.engine.action_request import droplet_request, positive_id, tag_request
+from dovtab.engine.action_request import droplet_request, positive_id, shown, tag_request
+from dovtab.engine.rows import is_object
 from dovtab.engine.statement import Statement
 from dovtab.engine.values import SqlValue
 from dovtab.errors import (
     AnswerError,
     ArgumentError,
-    Interrupted,
     NotAllowedError,
     WaitError,
 )
@@ -32,10 +31,6 @@ _ENDED = ("completed", "errored")
 _FIRST_PAUSE, _PAUSE_GROWTH, _LONGEST_PAUSE = 1.0, 1.5, 15.0
 # An action that was just made has been seen to answer 404 for a moment.
 _UNSEEN_SECONDS = 5.0
-_MAY_HAVE_RUN = (
-    "; it may have been carried out, and was not sent again:"
-    " look at the Droplet's actions before you repeat it"
-)
 
 
 def post(
@@ -57,12 +52,12 @@ def post(
     request = droplet_request(
         resource, droplet_id, type, attributes, default_name=_name(account)
     )
-    answer = _send(account, statement, request)
+    answer = _send(resource, account, statement, request)
     action = answer.get(resource.post.answer)
     if account.settings.dry_run:
         return _text(answer)
-    if not is_action(action):
-        raise AnswerError(f"{request}: the answer holds no action{_MAY_HAVE_RUN}")
+    if not is_object(action):
+        raise AnswerError(f"{request}: the answer holds no action{MAY_HAVE_RUN}")
     return _text(action)
 
 
@@ -81,15 +76,15 @@ def post_by_tag(
     """
     _check_allowed(account)
     request = tag_request(resource, tag_name, type, attributes, default_name=_name(account))
-    answer = _send(account, statement, request)
+    answer = _send(resource, account, statement, request)
     if account.settings.dry_run:
         return _text(answer)
     actions = answer.get(resource.post_by_tag.answer)
     # For a single Droplet the API has been seen to answer with one object.
-    if actions is None and is_action(answer.get(resource.post.answer)):
+    if actions is None and is_object(answer.get(resource.post.answer)):
         actions = [answer[resource.post.answer]]
-    if not isinstance(actions, list) or not all(is_action(action) for action in actions):
-        raise AnswerError(f"{request}: the answer holds no list of actions{_MAY_HAVE_RUN}")
+    if not isinstance(actions, list) or not all(is_object(action) for action in actions):
+        raise AnswerError(f"{request}: the answer holds no list of actions{MAY_HAVE_RUN}")
     return _text(actions)
 
 
@@ -126,16 +121,20 @@ def _wait(account: Account, request: Request, seconds: float) -> Json:
     started, pause, status = account.clock.monotonic(), _FIRST_PAUSE, None
     while True:
         # A poll is bounded by time; it must not use up the statement's requests.
-        answer = account.get(request, None)
-        if answer is not None:
-            action = answer.get(request.operation.answer)
-            if not is_action(action):
+        exchange = account.ask(request, None)
+        if not exchange.not_found:
+            if exchange.error is not None:
+                raise exchange.error
+            action = exchange.answer.get(request.operation.answer)
+            if not is_object(action):
                 raise AnswerError(f"{request}: the answer holds no action")
             status = action.get("status")
             if status in _ENDED:
                 return action
         waited = account.clock.monotonic() - started
-        if answer is None and (status is not None or waited >= min(_UNSEEN_SECONDS, seconds)):
+        if exchange.not_found and (
+            status is not None or waited >= min(_UNSEEN_SECONDS, seconds)
+        ):
             raise WaitError(f"{request}: there is no such action")
         if waited >= seconds:
             raise WaitError(f"{request}: still {status} after {seconds:g} s")
@@ -143,20 +142,25 @@ def _wait(account: Account, request: Request, seconds: float) -> Json:
         pause = min(_LONGEST_PAUSE, pause * _PAUSE_GROWTH)
 
 
-def _send(account: Account, statement: Statement, request: Request) -> dict[str, Json]:
+def _send(
+    resource: Resource, account: Account, statement: Statement, request: Request
+) -> dict[str, Json]:
     if account.settings.dry_run:
         return {
             "method": request.operation.method,
             "path": request.path,
             "body": request.body,
         }
+    cache = account.shared().cache
+    # A Droplet in the path, or any Droplet: a tag does not say which.
+    parent = request.parameters.get(resource.parent[0])
     try:
         exchange = account.ask(request, statement)
-    except Interrupted as interrupted:
-        raise Interrupted(f"{interrupted}{_MAY_HAVE_RUN}") from None
+    finally:
+        cache.forget(parent)
     if exchange.error is not None:
         if exchange.uncertain:
-            exchange.error.args = (f"{exchange.error}{_MAY_HAVE_RUN}",)
+            exchange.error.args = (f"{exchange.error}{MAY_HAVE_RUN}",)
         raise exchange.error
     return dict(exchange.answer)
 
@@ -164,8 +168,8 @@ def _send(account: Account, statement: Statement, request: Request) -> dict[str,
 def _check_allowed(account: Account) -> None:
     if not account.settings.allow_actions:
         raise NotAllowedError(
-            "starting actions is off for this connection: to allow it, set"
-            " DOVTAB_ALLOW_ACTIONS=1 or pass allow_actions=True"
+            "starting actions is off for this connection: to allow it, leave out --read-only,"
+            " set DOVTAB_ALLOW_ACTIONS=1, or pass allow_actions=True"
         )
 
 
@@ -174,7 +178,7 @@ def _seconds(value: SqlValue) -> float:
         return WAIT_SECONDS
     if isinstance(value, int | float) and 0 <= value <= 86_400:
         return float(value)
-    raise ArgumentError("timeout_seconds must be a number from 0 to 86400")
+    raise ArgumentError(f"timeout_seconds must be a number from 0 to 86400, not {shown(value)}")
 
 
 def _name(account: Account) -> str:

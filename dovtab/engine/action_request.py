@@ -28,7 +28,7 @@ from dovtab.resources.action_types import (
 _TAG = re.compile(r"[A-Za-z0-9_\-:]{1,255}")
 _KIND_WORDS: dict[Kind, str] = {
     "integer": "a whole number from 1",
-    "text": "a text",
+    "text": "a text that is not empty",
     "boolean": "true or false",
     "object": "an object",
 }
@@ -74,7 +74,7 @@ def tag_request(
     if not isinstance(tag_name, str) or not _TAG.fullmatch(tag_name):
         raise ArgumentError(
             "tag_name must be 1 to 255 letters, digits, colons, dashes and underscores,"
-            f" not {_shown(tag_name)}"
+            f" not {shown(tag_name)}"
         )
     action_type = _action_type(type)
     if not action_type.by_tag:
@@ -97,14 +97,14 @@ def positive_id(name: str, value: SqlValue) -> int:
     """
     number = integer(value)
     if number is None or number < 1:
-        raise ArgumentError(f"{name} must be a whole number from 1, not {_shown(value)}")
+        raise ArgumentError(f"{name} must be a whole number from 1, not {shown(value)}")
     return number
 
 
 def _action_type(value: SqlValue) -> ActionType:
     if isinstance(value, str) and value in ACTION_TYPES:
         return ACTION_TYPES[value]
-    raise ArgumentError(f"type must be one of {', '.join(ACTION_TYPES)}, not {_shown(value)}")
+    raise ArgumentError(f"type must be one of {', '.join(ACTION_TYPES)}, not {shown(value)}")
 
 
 def _body(action_type: ActionType, attributes: SqlValue, default_name: str) -> dict[str, Json]:
@@ -114,7 +114,7 @@ def _body(action_type: ActionType, attributes: SqlValue, default_name: str) -> d
         if name not in known:
             allowed = ", ".join(known) or "none"
             raise ArgumentError(
-                f"{action_type.name} has no attribute {_shown(name)}; it takes: {allowed}"
+                f"{action_type.name} has no attribute {shown(name)}; it takes: {allowed}"
             )
     for name, attribute in known.items():
         if name in given:
@@ -142,7 +142,7 @@ def _object(attributes: SqlValue) -> dict[str, Json]:
     if not isinstance(decoded, dict):
         raise ArgumentError(
             """attributes must be a JSON object, such as '{"name": "before-upgrade"}',"""
-            f" not {_shown(attributes)}"
+            f" not {shown(attributes)}"
         )
     return decoded
 
@@ -151,7 +151,7 @@ def _no_twins(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
     names = [name for name, _ in pairs]
     for name in names:
         if names.count(name) > 1:
-            raise ArgumentError(f"attributes has {_shown(name)} twice")
+            raise ArgumentError(f"attributes has {shown(name)} twice")
     return dict(pairs)
 
 
@@ -163,7 +163,7 @@ def _check(action_type: ActionType, attribute: Attribute, value: Json) -> None:
     if not any(_is_of_kind(kind, value) for kind in attribute.kinds):
         raise ArgumentError(
             f"{action_type.name}: '{attribute.name}' must be {_kinds(attribute)},"
-            f" not {_shown(value)}"
+            f" not {shown(value)}"
         )
     if isinstance(value, dict):
         _check_backup_policy(action_type, value)
@@ -177,7 +177,7 @@ def _check_backup_policy(action_type: ActionType, policy: dict[str, Json]) -> No
         if kind and not is_zero and not _is_of_kind(kind, value):
             raise ArgumentError(
                 f"{action_type.name}: '{name}' of backup_policy must be a"
-                f" {'whole number' if kind == 'integer' else kind}, not {_shown(value)}"
+                f" {'whole number' if kind == 'integer' else kind}, not {shown(value)}"
             )
     if policy.get("plan") not in LISTED_BACKUP_PLANS:
         return
@@ -185,7 +185,7 @@ def _check_backup_policy(action_type: ActionType, policy: dict[str, Json]) -> No
         if name in policy and policy[name] not in allowed:
             raise ArgumentError(
                 f"{action_type.name}: '{name}' of backup_policy must be one of"
-                f" {', '.join(map(str, allowed))}, not {_shown(policy[name])}"
+                f" {', '.join(map(str, allowed))}, not {shown(policy[name])}"
             )
 
 
@@ -201,7 +201,7 @@ def _kinds(attribute: Attribute) -> str:
     return " or ".join(_KIND_WORDS[kind] for kind in attribute.kinds)
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
     """A wrong value as an error quotes it: on one line, and not for ever."""
     if value is None:
         return "NULL"
@@ -210,5 +210,4 @@ def _shown(value: object) -> str:
     if not isinstance(value, str):
         value = json.dumps(value) if isinstance(value, dict | list | bool) else str(value)
         return value if len(value) <= 60 else value[:60] + "..."
-    shown = value if len(value) <= 60 else value[:60] + "..."
-    return repr(shown)
+    return repr(value if len(value) <= 60 else value[:60] + "...")

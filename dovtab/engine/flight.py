@@ -3,7 +3,8 @@
 A blocking call inside xFilter would keep SQLite's interrupt waiting until the
 server answers. So the slow part runs in a thread of its own, and the thread
 that belongs to SQLite looks up often enough to notice an interrupt or Ctrl-C.
-Whoever leaves tells the slow part, which then sends nothing more.
+Several may wait for one flight; when the last of them leaves, the slow part
+learns that nobody wants it any more.
 """
 
 from __future__ import annotations
@@ -25,12 +26,47 @@ class Flight(Generic[T]):
 
     def __init__(self, call: Callable[[threading.Event], T]) -> None:
         self._call = call
+        self._lock = threading.Lock()
+        self._waiting = 1
         self._cancelled = threading.Event()
         self._landed = threading.Event()
         self._result: T
         self._error: BaseException | None = None
         # A daemon: the program may end while a server is still thinking.
         threading.Thread(target=self._run, name="dovtab request", daemon=True).start()
+
+    @property
+    def landed(self) -> bool:
+        """Whether the call has ended."""
+        return self._landed.is_set()
+
+    def join(self) -> bool:
+        """Wait for it too; False when it has been given up already."""
+        with self._lock:
+            if self._cancelled.is_set():
+                return False
+            self._waiting += 1
+            return True
+
+    def leave(self) -> None:
+        """Wait for it no longer. Every one who joined leaves once."""
+        with self._lock:
+            self._waiting -= 1
+            if self._waiting == 0:
+                self._cancelled.set()
+
+    def result(self, interrupted: Callable[[], bool]) -> T:
+        """Wait for the call and give its result, or raise what it raised.
+
+        Raises:
+            Interrupted: ``interrupted`` said so first.
+        """
+        while not self._landed.wait(LOOK_UP_SECONDS):
+            if interrupted():
+                raise Interrupted("interrupted")
+        if self._error is not None:
+            raise self._error
+        return self._result
 
     def _run(self) -> None:
         try:
@@ -39,20 +75,3 @@ class Flight(Generic[T]):
             self._error = error
         finally:
             self._landed.set()
-
-    def result(self, interrupted: Callable[[], bool]) -> T:
-        """Wait for the call and give its result, or raise what it raised.
-
-        Raises:
-            Interrupted: ``interrupted`` said so first.
-        """
-        try:
-            while not self._landed.wait(LOOK_UP_SECONDS):
-                if interrupted():
-                    raise Interrupted("interrupted")
-        except BaseException:
-            self._cancelled.set()
-            raise
-        if self._error is not None:
-            raise self._error
-        return self._result

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from itertools import count
 
 from dovtab.api.exchange import Exchange
-from dovtab.engine.rows import Cell
+from dovtab.resources import Row
 
 KEPT = 10_000
 
@@ -28,38 +28,42 @@ REQUEST_COLUMNS = (
     ("error", "TEXT"),
 )
 
-Record = tuple[Cell, ...]
-
 
 class Journal:
-    """The last ``KEPT`` requests of a connection, oldest first."""
+    """The last ``KEPT`` requests of a connection, oldest first.
+
+    A request is here from its beginning, and learns its end in place.
+    """
 
     def __init__(self) -> None:
         self._seq = count(1)
-        self._requests: deque[Record] = deque(maxlen=KEPT)
+        self._exchanges: deque[tuple[int, Exchange]] = deque(maxlen=KEPT)
 
     def add(self, exchange: Exchange) -> None:
-        """Record a request that has ended, well or not."""
-        # A 404 that means "no such Droplet" is an answer, not an error.
-        error = None if exchange.not_found or exchange.error is None else str(exchange.error)
-        self._requests.append(
-            (
-                next(self._seq),
-                rfc3339(exchange.started_at),
-                exchange.request.operation.method,
-                exchange.request.path,
-                exchange.status,
-                round(exchange.duration * 1000, 3),
-                exchange.attempts,
-                exchange.request_id,
-                exchange.ratelimit_remaining,
-                error,
-            )
-        )
+        """Record a request that begins."""
+        self._exchanges.append((next(self._seq), exchange))
 
-    def requests(self) -> list[Record]:
+    def requests(self) -> list[Row]:
         """The requests so far, in the order of ``REQUEST_COLUMNS``."""
-        return list(self._requests)
+        return [_row(seq, exchange) for seq, exchange in list(self._exchanges)]
+
+
+def _row(seq: int, exchange: Exchange) -> Row:
+    # A 404 that means "no such Droplet" is an answer, not an error.
+    error = None if exchange.not_found or exchange.error is None else str(exchange.error)
+    duration = exchange.duration
+    return [
+        seq,
+        rfc3339(exchange.started_at),
+        exchange.request.operation.method,
+        exchange.request.path,
+        exchange.status,
+        None if duration is None else round(duration * 1000, 3),
+        exchange.attempts,
+        exchange.request_id,
+        exchange.ratelimit_remaining,
+        error,
+    ]
 
 
 def rfc3339(seconds: float) -> str:

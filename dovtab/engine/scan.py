@@ -12,22 +12,22 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from dovtab.api.exchange import Json, Request
-from dovtab.api.pages import PER_PAGE_MAX, Listing, is_action, read_page
-from dovtab.engine.account import Account
+from dovtab.api.exchange import Request
+from dovtab.api.pages import PER_PAGE_MAX, Listing, Page
+from dovtab.engine.fetch import Fetch
 from dovtab.engine.lookup import Lookup, Value, lookup
 from dovtab.engine.planner import read_idx_str
-from dovtab.engine.rows import Row, rows
+from dovtab.engine.rows import complete
 from dovtab.engine.statement import Statement
 from dovtab.errors import AnswerError
-from dovtab.resources import Resource
+from dovtab.resources import Resource, Row
 
 
 def scan(
     resource: Resource,
     idx_str: str,
     argv: Sequence[Value],
-    account: Account,
+    fetch: Fetch,
     statement: Statement,
 ) -> Iterator[Row]:
     """The rows of a plan, read as they are taken.
@@ -40,7 +40,7 @@ def scan(
     sought = lookup(resource, arguments, argv)
     if sought is None:
         return iter(())
-    reader = _Reader(resource, sought, account, statement)
+    reader = _Reader(resource, sought, fetch, statement)
     return reader.items() if sought.items is not None else reader.lists()
 
 
@@ -48,25 +48,21 @@ def scan(
 class _Reader:
     resource: Resource
     sought: Lookup
-    account: Account
+    fetch: Fetch
     statement: Statement
 
     def items(self) -> Iterator[Row]:
         """One request an action; at the Droplet's address if there is just one."""
         resource, parents = self.resource, self.sought.parents or ()
         key = resource.item[0]
+        owner = len(resource.visible)
         alone = len(parents) == 1
         operation = resource.get if alone else resource.account_get
         path = {resource.parent[0]: parents[0]} if alone else {}
         requests = (Request(operation, {**path, key: id}) for id in self.sought.items or ())
-        for request, answer in self.account.get_each(requests, self.statement):
-            if answer is None:
-                continue
-            item = answer.get(operation.answer)
-            if not is_action(item) or item["id"] != request.parameters[key]:
-                raise AnswerError(f"{request}: '{operation.answer}' is not the one asked for")
-            if alone or not parents or item.get(resource.parent[1]) in parents:
-                yield from self._rows(request, [item])
+        for request, page in self.fetch.each(requests, self.statement):
+            rows = self._rows(request, page.rows if page else [])
+            yield from (row for row in rows if alone or not parents or row[owner] in parents)
 
     def lists(self) -> Iterator[Row]:
         """A list for each Droplet, or the account's; a Droplet that is gone has none."""
@@ -76,31 +72,41 @@ class _Reader:
             if parents is None
             else (Request(resource.list, {resource.parent[0]: parent}) for parent in parents)
         )
-        page, per_page = self.sought.page or 1, self._first_page_size()
-        requests = (self._page(first, page, per_page) for first in firsts)
-        for request, answer in self.account.get_each(requests, self.statement):
-            if answer is not None:
-                yield from self._list(request, answer)
+        number, per_page = self.sought.page or 1, self._first_page_size()
+        requests = (self._page(first, number, per_page) for first in firsts)
+        few = self.sought.wanted is not None
+        for request, page in self.fetch.each(requests, self.statement, slow_start=few):
+            if page is not None:
+                yield from self._list(request, page)
 
-    def _list(self, request: Request, answer: Json) -> Iterator[Row]:
+    def _list(self, request: Request, page: Page) -> Iterator[Row]:
         """The rows of a list whose first page has come."""
-        member = request.operation.answer
-        first = read_page(answer, member, request)
         if self.sought.page is not None:
-            yield from self._rows(request, first.items)
+            yield from self._rows(request, page.rows)
             return
         listing = Listing(Request(request.operation, request.parameters))
-        yield from self._rows(request, listing.take(first))
+        yield from self._rows(request, listing.take(page))
         per_page = self.sought.per_page or PER_PAGE_MAX
         if self._first_page_size() != per_page:
             # SQLite wanted more than its LIMIT: once again, in pages of full size.
             listing.restart()
         while listing.next_page is not None:
-            request = self._page(request, listing.next_page, per_page)
-            answer = self.account.get(request, self.statement)
-            if answer is None:
-                raise AnswerError(f"{request}: not found any more, though page 1 was")
-            yield from self._rows(request, listing.take(read_page(answer, member, request)))
+            numbers = self._next_pages(listing, page, per_page)
+            requests = (self._page(request, number, per_page) for number in numbers)
+            for asked, more in self.fetch.each(requests, self.statement, fresh=listing.again):
+                if more is None:
+                    raise AnswerError(f"{asked}: not found any more, though page 1 was")
+                yield from self._rows(asked, listing.take(more))
+                if listing.next_page is None or listing.again:
+                    break
+
+    def _next_pages(self, listing: Listing, first: Page, per_page: int) -> range:
+        """As many as the total promises, side by side; then, if need be, one by one."""
+        start = listing.next_page or 1
+        promised = 0 if listing.again else first.total
+        if self.sought.wanted is not None:
+            promised = min(promised, self.sought.wanted)
+        return range(start, max(start, -(-promised // per_page)) + 1)
 
     def _first_page_size(self) -> int:
         if self.sought.per_page is not None:
@@ -111,9 +117,8 @@ class _Reader:
     def _page(self, request: Request, page: int, per_page: int) -> Request:
         return replace(request, query={"page": page, "per_page": per_page})
 
-    def _rows(self, request: Request, items: list[dict[str, Json]]) -> list[Row]:
-        bound = dict(
-            zip(self.resource.pager, (self.sought.page, self.sought.per_page), strict=True)
-        )
+    def _rows(self, request: Request, page_rows: list[Row]) -> list[Row]:
+        names, sought = self.resource.pager, self.sought
+        bound = dict(zip(names, (sought.page, sought.per_page), strict=True))
         parent = request.parameters.get(self.resource.parent[0])
-        return rows(self.resource, items, request, parent=parent, bound=bound)
+        return complete(self.resource, page_rows, parent=parent, bound=bound)

@@ -1,6 +1,11 @@
-"""What belongs to one running statement: how many requests it has made."""
+"""What belongs to one running statement: since when, and how many requests.
+
+The moment only orders things in this process, so the machine's clock will do.
+"""
 
 from __future__ import annotations
+
+import time
 
 from dovtab.errors import TooManyRequestsError
 
@@ -8,21 +13,33 @@ from dovtab.errors import TooManyRequestsError
 class Statement:
     """One execution of one SQL statement, its subqueries and joins included."""
 
-    __slots__ = ("requests",)
+    __slots__ = ("actions", "moment", "requests")
 
     def __init__(self) -> None:
+        self.moment = now()
         self.requests = 0
+        self.actions = 0
 
-    def spend(self, allowed: int) -> None:
+    def spend(self, allowed: int, *, acts: bool = False) -> None:
         """Count one more request.
+
+        Args:
+            acts: whether it starts an action.
 
         Raises:
             TooManyRequestsError: it would be one more than ``allowed``.
         """
         if self.requests >= allowed:
+            started = f", {self.actions} of which started actions," if self.actions else ""
             raise TooManyRequestsError(
-                f"this statement made {self.requests} requests and needs more than"
-                f" max_requests={allowed}: narrow it (WHERE droplet_id = ...), or raise"
+                f"requests made by this statement: {self.requests}{started} and it needs more"
+                f" than max_requests={allowed}: narrow it (WHERE droplet_id = ...), or raise"
                 " the setting max_requests (DOVTAB_MAX_REQUESTS)"
             )
         self.requests += 1
+        self.actions += acts
+
+
+def now() -> int:
+    """A number that grows, for what came before what."""
+    return time.perf_counter_ns()

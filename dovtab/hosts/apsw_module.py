@@ -10,6 +10,7 @@ from __future__ import annotations
 import apsw
 
 from dovtab.engine.account import Account
+from dovtab.engine.fetch import Fetch
 from dovtab.engine.planner import LIMIT, OFFSET, Constraint, plan
 from dovtab.engine.scan import scan
 from dovtab.engine.values import SqlValue
@@ -47,7 +48,7 @@ class Table:
 
     def __init__(self, resource: Resource, account: Account, statements: Statements) -> None:
         self.resource = resource
-        self.account = account
+        self.fetch = Fetch(resource, account)
         self.statements = statements
         self._names = tuple(column.name for column in resource.columns)
 
@@ -76,7 +77,7 @@ class Table:
         # started last is ours; later another one may have started.
         statement = self.statements.current
         return Cursor(
-            lambda idx_str, argv: scan(self.resource, idx_str, argv, self.account, statement)
+            lambda idx_str, argv: scan(self.resource, idx_str, argv, self.fetch, statement)
         )
 
     def Disconnect(self) -> None:

@@ -26,6 +26,9 @@ def attach(
     Nothing registered refers to the connection: it would keep itself alive
     through apsw's own references, where the collector cannot see the circle.
     """
+    if not isinstance(connection, apsw.Connection):
+        kind = f"{type(connection).__module__}.{type(connection).__name__}"
+        raise TypeError(f"dovtab needs an apsw.Connection, not a {kind}")
     reference = weakref.ref(connection)
 
     def interrupted() -> bool:

@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator, Sequence
 import apsw
 
 from dovtab.engine.lookup import Value
-from dovtab.engine.rows import Row
 from dovtab.errors import Interrupted
+from dovtab.resources import Row
 
 
 class Cursor:

@@ -27,10 +27,12 @@ class Demo:
         return {"token": self._simulator.token, "api_url": self._simulator.url}
 
     def add_inventory(self, connection: apsw.Connection) -> None:
-        """Make the local table to join with.
+        """Make the local table to join with, unless there is one.
 
         It is a temporary one, so that no file is changed by a demonstration.
         """
+        if connection.table_exists(None, "inventory"):
+            return
         connection.execute(
             "CREATE TEMP TABLE inventory(droplet_id INTEGER PRIMARY KEY, name TEXT, team TEXT)"
         )

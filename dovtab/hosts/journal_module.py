@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import apsw
 
 from dovtab.engine.journal import REQUEST_COLUMNS, Journal
-from dovtab.engine.rows import Row
 from dovtab.hosts.cursor import Cursor
+from dovtab.resources import Row
 
 NAME = "dovtab_requests"
 

@@ -83,6 +83,7 @@ class Shell(apsw.shell.Shell):
         self._with_tables: weakref.WeakSet[Connection] = weakref.WeakSet()
         self._closing = ExitStack()
         self.failures = 0
+        self._ended = False
         super().__init__(**options)
         self.history_file = "~/.dovtab_history"
         self.prompt = "dovtab> "
@@ -142,7 +143,7 @@ class Shell(apsw.shell.Shell):
                 raise self.Error(f"--{name} needs a value")
             self._given[_VALUES[name]] = rest[0]
             return rest[1:]
-        raise self.Error(f"there is no option --{name}; dovtab --help shows them")
+        raise self.Error(f"there is no option '{name}'; dovtab --help shows them")
 
     def process_args(self, args: list[str]) -> tuple[str | None, list[str], list[str]]:
         # With NO_COLOR set, apsw's shell takes every option for -nocolour.
@@ -155,6 +156,19 @@ class Shell(apsw.shell.Shell):
             if no_colour is not None:
                 os.environ["NO_COLOR"] = no_colour
         return processed
+
+    def get_line(self, prompt: str = "") -> str | None:
+        line: str | None = super().get_line(prompt)
+        if line is None and not self.interactive and not self._ended:
+            # As in sqlite3, a script's last statement may do without its semicolon.
+            self._ended = True
+            return ";"
+        return line
+
+    def handle_interrupt(self) -> None:
+        for note in getattr(sys.exception(), "__notes__", ()):
+            self.write_error(note + "\n")
+        super().handle_interrupt()
 
     def handle_exception(self) -> None:
         self.failures += 1
@@ -178,6 +192,10 @@ class Shell(apsw.shell.Shell):
             n for n in dict.fromkeys(names) if n.startswith(wanted) and n not in found
         ]
 
+    def command_quit(self, cmd: list[str]) -> None:
+        """quit: Exits this program"""
+        self.command_exit(cmd)
+
     def command_tables(self, cmd: list[str]) -> None:
         """tables ?PATTERN?: Lists names of tables matching LIKE pattern
 
@@ -193,14 +211,15 @@ class Shell(apsw.shell.Shell):
 def main(argv: list[str] | None = None) -> int:
     """Run the command; gives its exit status."""
     args = list(sys.argv[1:] if argv is None else argv)
-    if args and args[0].lstrip("-") in ("version", "help") and args[0].startswith("-"):
+    if args and args[0].lstrip("-") in ("version", "help", "h") and args[0].startswith("-"):
         print(VERSIONS if args[0].endswith("version") else USAGE.rstrip())
         return 0
     shell = Shell()
     try:
         return _run(shell, args)
-    except KeyboardInterrupt:
-        print("Interrupted", file=sys.stderr)
+    except KeyboardInterrupt as pressed:
+        notes = getattr(pressed, "__notes__", ["interrupted"])
+        print(f"Error: {notes[0]}", file=sys.stderr)
         return 130
     except BrokenPipeError:
         # Whoever read our output has had enough; Python would complain at exit.

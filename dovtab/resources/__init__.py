@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dovtab.resources.action_types import ACTION_TYPES, ActionType, Attribute
 from dovtab.resources.droplet_actions import DROPLET_ACTIONS
-from dovtab.resources.resource import Column, Operation, Resource
+from dovtab.resources.resource import Cell, Column, Operation, Resource, Row
 
 RESOURCES: tuple[Resource, ...] = (DROPLET_ACTIONS,)
 
@@ -14,7 +14,9 @@ __all__ = [
     "RESOURCES",
     "ActionType",
     "Attribute",
+    "Cell",
     "Column",
     "Operation",
     "Resource",
+    "Row",
 ]

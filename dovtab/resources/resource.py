@@ -13,6 +13,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+Cell = int | float | str | None
+# A row's cells in the order of the columns. The first column is the row's id.
+Row = list[Cell]
+
 
 @dataclass(frozen=True, slots=True)
 class Column:

@@ -101,7 +101,7 @@ WHOLE = "must be a whole number from 1 to 64, not "
         ("concurrency", True, WHOLE + "True"),
         ("cache_seconds", -1, "must be a number from 0 to 86400, not -1"),
         ("cache_seconds", float("nan"), "must be a number from 0 to 86400, not nan"),
-        ("max_requests", 0, "must be a whole number from 1 to 1e+06, not 0"),
+        ("max_requests", 0, "must be a whole number from 1 to 1000000, not 0"),
         ("max_wait_seconds", "1 h", "must be a number from 0 to 86400, not '1 h'"),
         ("timeout_seconds", 0, "must be a number from 0.001 to 3600, not 0"),
         (

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from dovtab.api.exchange import Request
+from dovtab.api.pages import Page
+from dovtab.engine.rows import read_answer
 from dovtab.resources import DROPLET_ACTIONS
 
 
@@ -31,7 +33,7 @@ class MemoryAccount:
         self.actions = sorted(actions, key=lambda a: -a["id"])
         self.requests: list[Request] = []
 
-    def get(self, request: Request, statement: object = None) -> Any:
+    def get(self, request: Request) -> Any:
         self.requests.append(request)
         droplet = request.parameters.get("droplet_id")
         rows = [a for a in self.actions if droplet is None or a["resource_id"] == droplet]
@@ -45,10 +47,13 @@ class MemoryAccount:
         links = {"pages": {"next": "x"}} if page * per_page < len(rows) else {}
         return {"actions": items, "links": links, "meta": {"total": len(rows)}}
 
-    def get_each(
-        self, requests: Iterable[Request], statement: object
-    ) -> Iterator[tuple[Request, Any]]:
-        return ((request, self.get(request)) for request in requests)
+    def each(
+        self, requests: Iterable[Request], statement: object, **how: bool
+    ) -> Iterator[tuple[Request, Page | None]]:
+        for request in requests:
+            answer = self.get(request)
+            page = None if answer is None else read_answer(RESOURCE, request, answer)
+            yield request, page
 
 
 RESOURCE = DROPLET_ACTIONS

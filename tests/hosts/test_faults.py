@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import apsw
+import httpx
 import pytest
 
 import dovtab
@@ -56,7 +57,8 @@ def test_a_page_that_goes_wrong_never_leaves_a_part(
     except dovtab.DovtabError as error:
         assert_says_what_failed(error)
     else:
-        assert rows == truth
+        # In any order: rows that fell between two pages come last.
+        assert sorted(rows) == sorted(truth)
 
 
 def assert_says_what_failed(error: dovtab.DovtabError) -> None:
@@ -94,7 +96,7 @@ def test_a_server_error_is_tried_four_times(
     assert caught.value.status == status
     assert caught.value.request_id
     assert caught.value.request_id in str(caught.value)
-    last = "SELECT attempts, status, error FROM dovtab_requests ORDER BY seq DESC LIMIT 1"
+    last = "SELECT attempts, status, error FROM dovtab_requests WHERE error IS NOT NULL"
     assert next(db.execute(last)) == (4, status, str(caught.value))
 
 
@@ -150,10 +152,11 @@ def test_another_action_than_the_one_asked_for_is_an_error(
 def test_actions_that_start_while_a_list_is_read_are_not_read_twice(
     simulator: Simulator, db: apsw.Connection, truth: list[int]
 ) -> None:
-    """Every row after them moves down, and stands on the next page again."""
+    """Every row after them moves down, to the next page, which may have been read before."""
     simulator.before_page(lambda page: simulator.account.add_action(1) if page > 1 else None)
     rows = [id for (id,) in db.execute(QUERY)]
-    assert rows == truth
+    assert len(rows) == len(set(rows))
+    assert set(rows) >= set(truth)
 
 
 @pytest.mark.parametrize("shape", ["absent", "{}", '{"pages": {}}', "full"])
@@ -180,7 +183,8 @@ def connect_to(shared_clock: SharedClock) -> Callable[..., apsw.Connection]:
     from dovtab.hosts.connection import attach
 
     def open_connection(simulator: Simulator, **settings: Any) -> apsw.Connection:
-        given = {"token": simulator.token, "api_url": simulator.url, **settings}
+        given = {"cache_seconds": 0, "token": simulator.token, "api_url": simulator.url}
+        given |= settings
         connection = apsw.Connection(":memory:")
         attach(connection, resolve(given, lambda _: None), shared_clock)
         return connection
@@ -225,9 +229,13 @@ def test_a_reset_in_the_past_is_not_believed(
     clock: Any, connect_to: Callable[..., apsw.Connection], shared_clock: SharedClock
 ) -> None:
     with Simulator(rules=Rules(hour_limit=1, reset_in_past=True), clock=clock) as simulator:
-        simulator.account.add_droplet(droplet_id=1)
+        # Somebody else with the same token was here first.
+        httpx.get(
+            simulator.url + "/v2/actions",
+            headers={"authorization": f"Bearer {simulator.token}"},
+            trust_env=False,
+        )
         db = connect_to(simulator, max_wait_seconds=100)
-        list(db.execute("SELECT id FROM droplet_actions(1)"))
         with pytest.raises(dovtab.RateLimitError):
             list(db.execute("SELECT id FROM droplet_actions(1)"))
         assert shared_clock.waits == [2, 4, 8, 16, 32]
@@ -251,6 +259,17 @@ def test_a_404_that_is_not_the_apis_is_not_an_empty_table(
         dovtab.APIError, match=r"404: the answer is not the API's JSON.*api_url"
     ):
         list(db.execute(QUERY))
+
+
+def test_an_account_that_is_not_found_is_an_error(
+    simulator: Simulator, db: apsw.Connection
+) -> None:
+    """No Droplet was named, so there is none that could be gone."""
+    not_found = {"id": "not_found", "message": "The resource you requested could not be found."}
+    simulator.fault(Fault(kind="status", status=404, times=None))
+    simulator.fault(Fault(kind="answer", mutate=lambda answer: not_found, times=None))
+    with pytest.raises(dovtab.APIError, match="404"):
+        list(db.execute("SELECT id FROM droplet_actions"))
 
 
 @pytest.mark.parametrize(

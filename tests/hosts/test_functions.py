@@ -107,10 +107,16 @@ WRONG = [
         "post(1, 'resize', '{\"type\": 1}')",
         "resize has no attribute 'type'; it takes: size, disk",
     ),
-    ("post(1, 'resize')", "resize needs the attribute 'size' (a text)"),
-    ("post(1, 'resize', '{}')", "resize needs the attribute 'size' (a text)"),
-    ("post(1, 'resize', '{\"size\": 5}')", "resize: 'size' must be a text, not 5"),
-    ("post(1, 'resize', '{\"size\": \" \"}')", "resize: 'size' must be a text, not ' '"),
+    ("post(1, 'resize')", "resize needs the attribute 'size' (a text that is not empty)"),
+    ("post(1, 'resize', '{}')", "resize needs the attribute 'size' (a text that is not empty)"),
+    (
+        "post(1, 'resize', '{\"size\": 5}')",
+        "resize: 'size' must be a text that is not empty, not 5",
+    ),
+    (
+        "post(1, 'resize', '{\"size\": \" \"}')",
+        "resize: 'size' must be a text that is not empty, not ' '",
+    ),
     (
         'post(1, \'resize\', \'{"size": "x", "disk": 1}\')',
         "resize: 'disk' must be true or false, not 1",
@@ -125,9 +131,12 @@ WRONG = [
     ),
     (
         "post(1, 'rebuild', '{\"image\": null}')",
-        "rebuild: 'image' must be a whole number from 1 or a text, not NULL",
+        "rebuild: 'image' must be a whole number from 1 or a text that is not empty, not NULL",
     ),
-    ("post(1, 'rename', '{\"name\": \"\"}')", "rename: 'name' must be a text, not ''"),
+    (
+        "post(1, 'rename', '{\"name\": \"\"}')",
+        "rename: 'name' must be a text that is not empty, not ''",
+    ),
     (
         "post(1, 'change_kernel', '{\"kernel\": 0}')",
         "change_kernel: 'kernel' must be a whole number from 1, not 0",
@@ -192,8 +201,8 @@ WRONG = [
     ),
     ("wait(0, 1)", "droplet_id must be a whole number from 1, not 0"),
     ("wait(1, 'x')", "action_id must be a whole number from 1, not 'x'"),
-    ("wait(1, 1, -1)", "timeout_seconds must be a number from 0 to 86400"),
-    ("wait(1, 1, 'soon')", "timeout_seconds must be a number from 0 to 86400"),
+    ("wait(1, 1, -1)", "timeout_seconds must be a number from 0 to 86400, not -1"),
+    ("wait(1, 1, 'soon')", "timeout_seconds must be a number from 0 to 86400, not 'soon'"),
 ]
 
 
@@ -381,3 +390,16 @@ def test_waiting_does_not_use_up_the_requests_of_a_statement(
         " ->> 'status'"
     )
     assert db.execute(query, (droplet,)).get == "completed"
+
+
+def test_a_limit_in_the_middle_says_what_was_started(
+    simulator: Simulator, connect: Callable[..., apsw.Connection]
+) -> None:
+    for id in (1, 2, 3):
+        simulator.account.add_droplet(droplet_id=id)
+    db = connect(max_requests=2)
+    query = (
+        "WITH d(id) AS (VALUES (1), (2), (3)) SELECT droplet_actions_post(id, 'reboot') FROM d"
+    )
+    with pytest.raises(dovtab.TooManyRequestsError, match="2, 2 of which started actions,"):
+        list(db.execute(query))

@@ -63,8 +63,12 @@ def test_interrupt_ends_a_blocked_statement(
     simulator.stop()
 
 
+@pytest.mark.parametrize("query", [QUERY, POST])
 def test_control_c_ends_a_blocked_statement(
-    simulator: Simulator, connect: Callable[..., apsw.Connection], blocked: threading.Event
+    simulator: Simulator,
+    connect: Callable[..., apsw.Connection],
+    blocked: threading.Event,
+    query: str,
 ) -> None:
     db = connect()
 
@@ -77,9 +81,12 @@ def test_control_c_ends_a_blocked_statement(
     helper = threading.Thread(target=press)
     helper.start()
     began = time.monotonic()
-    with pytest.raises(KeyboardInterrupt):
-        list(db.execute(QUERY))
+    with pytest.raises(KeyboardInterrupt) as caught:
+        list(db.execute(query))
     assert time.monotonic() - began < SOON
+    (note,) = caught.value.__notes__
+    assert ("may have been carried out" in note) == (query == POST)
+    assert db.execute("SELECT error FROM dovtab_requests").get == note
     signal.signal(signal.SIGINT, before)
     helper.join()
     assert db.execute("SELECT 1").get == 1

@@ -80,7 +80,7 @@ def test_output_modes_are_options(
         ((":memory:", "SELECT absent FROM droplet_actions"), "no such column: absent"),
         ((":memory:", "SELECT 1", "SELECT * FROM droplet_actions(1) WHERE page = 0"), "page must be 1 or more, not 0"),
         ((":memory:", ".nothing"), 'Unknown command "nothing"'),
-        (("--nothing",), "there is no option --nothing; dovtab --help shows them"),
+        (("--nothing",), "there is no option 'nothing'; dovtab --help shows them"),
         (("--context",), "--context needs a value"),
         (("--context", "qa", ":memory:", IDS), "context 'qa' is not known: there is no "),
         (("--api-url", "http://example.com", ":memory:", IDS), "api_url must be https://"),
@@ -119,8 +119,16 @@ def test_a_script_on_standard_input_goes_on_and_ends_with_a_status(run: Run) -> 
     assert "Traceback" not in ran.stderr
 
 
+def test_a_script_s_last_semicolon_may_be_missing(run: Run) -> None:
+    for text in ("SELECT 7", "SELECT 7;", "SELECT 7;\n", "SELECT 7\n\n"):
+        ran = run(":memory:", input=text)
+        assert (ran.returncode, ran.stdout, ran.stderr) == (0, "7\n", "")
+    assert run(":memory:", input="SELECT 7;\n.quit\nSELECT 8;").stdout == "7\n"
+
+
 def test_help_and_version(run: Run) -> None:
     assert "--dry-run" in run("--help").stdout
+    assert run("-h").stdout == run("--help").stdout
     assert run("--version").stdout.startswith("dovtab 0.")
     assert run("-version").returncode == 0
 
@@ -204,6 +212,11 @@ def test_the_demonstration_needs_nothing(run: Run, tmp_path: Path) -> None:
     other = {"DIGITALOCEAN_TOKEN": "", "DIGITALOCEAN_API_URL": "", "DIGITALOCEAN_CONTEXT": "qa"}
     ran = run("--demo", "mine.db", query, **other)
     assert (ran.stdout, ran.stderr) == ("10\n", "")
+    own = "CREATE TABLE inventory(droplet_id); INSERT INTO inventory VALUES (3164444)"
+    assert (
+        run("--demo", "own.db", own, query.replace("DISTINCT name", "id"), **other).stdout
+        == "8\n"
+    )
     # The file is the user's: the inventory of the demonstration is not written into it.
     assert run("mine.db", "SELECT count(*) FROM sqlite_schema").stdout == "0\n"
 

@@ -16,16 +16,23 @@ from dovtab.api.settings import resolve
 from dovtab.hosts.connection import attach
 from dovtab.resources import DROPLET_ACTIONS
 from dovtab.simulator import ManualClock, Rules, Simulator
+from shared_clock import SharedClock
 
 COLUMNS = [c.name for c in DROPLET_ACTIONS.columns if c.name not in DROPLET_ACTIONS.for_acting]
 TYPES = ("reboot", "snapshot", "backup", "create")
 
 
-@pytest.fixture(scope="module")
-def both() -> Iterator[apsw.Connection]:
+@pytest.fixture(autouse=True)
+def nothing_left_running() -> None:
+    """The simulator of this file outlives each of its tests."""
+
+
+@pytest.fixture(scope="module", params=[0, 5], ids=["nothing kept", "answers kept"])
+def both(request: pytest.FixtureRequest) -> Iterator[apsw.Connection]:
     """A connection with ``droplet_actions`` and, with the same rows, ``ordinary``."""
     rules = Rules(minute_limit=None, hour_limit=None)
-    with Simulator(rules=rules, clock=ManualClock(start=1_795_000_000.0)) as simulator:
+    clock = ManualClock(start=1_795_000_000.0)
+    with Simulator(rules=rules, clock=clock) as simulator:
         account = simulator.account
         # One Droplet has more than a page of actions, one has none.
         for n, count in enumerate((203, 4, 1, 0, 7)):
@@ -40,7 +47,8 @@ def both() -> Iterator[apsw.Connection]:
         account.add_foreign_action(resource_type="backend", resource_id=None)
         db = apsw.Connection(":memory:")
         given = {"token": "simulator", "api_url": simulator.url, "max_requests": 100_000}
-        attach(db, resolve(given, os.getenv))
+        given["cache_seconds"] = request.param
+        attach(db, resolve(given, os.getenv), SharedClock(clock))
         db.execute(
             f"CREATE TABLE ordinary AS SELECT {', '.join(COLUMNS)} FROM droplet_actions WHERE 0"
         )
@@ -194,7 +202,7 @@ def agree(db: apsw.Connection, sql: str) -> None:
 
 
 @settings(
-    max_examples=400,
+    max_examples=300,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

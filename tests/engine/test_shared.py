@@ -9,8 +9,8 @@ from collections.abc import Callable
 import apsw
 import pytest
 
-from dovtab.api.client import shared_client
 from dovtab.api.token import Token
+from dovtab.engine.shared import shared
 from dovtab.simulator import Fault, Simulator
 
 QUERY = "SELECT count(*) FROM droplet_actions WHERE droplet_id = 1"
@@ -20,16 +20,16 @@ def test_connections_of_a_process_share_a_client(
     simulator: Simulator, connect: Callable[..., apsw.Connection]
 ) -> None:
     token = Token(simulator.token, "a test")
-    first = shared_client(simulator.url, token)
-    assert shared_client(simulator.url, Token(simulator.token, "elsewhere")) is first
-    assert shared_client(simulator.url, Token("other", "a test")) is not first
-    assert shared_client(simulator.url + "/v", token) is not first
+    first = shared(simulator.url, token)
+    assert shared(simulator.url, Token(simulator.token, "elsewhere")) is first
+    assert shared(simulator.url, Token("other", "a test")) is not first
+    assert shared(simulator.url + "/v", token) is not first
 
 
 def test_a_client_that_nobody_uses_is_closed(simulator: Simulator) -> None:
-    client = shared_client(simulator.url, Token("unused", "a test"))
-    http = client._http
-    del client
+    found = shared(simulator.url, Token("unused", "a test"))
+    http = found.client._http
+    del found
     gc.collect()
     assert http.is_closed
 
@@ -40,7 +40,7 @@ def test_a_closed_connection_lets_its_client_go(
     simulator.account.add_droplet(droplet_id=1)
     db = connect()
     assert db.execute(QUERY).get == 0
-    http = shared_client(simulator.url, Token(simulator.token, "a test"))._http
+    http = shared(simulator.url, Token(simulator.token, "a test")).client._http
     db.close()
     del db
     gc.collect()
@@ -51,9 +51,9 @@ def test_a_forked_child_does_not_write_into_its_parent_s_sockets(
     simulator: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     token = Token(simulator.token, "a test")
-    parent = shared_client(simulator.url, token)
+    parent = shared(simulator.url, token)
     monkeypatch.setattr(os, "getpid", lambda: -1)
-    assert shared_client(simulator.url, token) is not parent
+    assert shared(simulator.url, token) is not parent
 
 
 def test_a_redirect_is_not_followed(

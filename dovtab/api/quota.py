@@ -1,0 +1,102 @@
+"""Staying below the rate limit, instead of running into it.
+
+DigitalOcean counts two sliding windows for each token: 250 requests in a
+minute and 5,000 in an hour. Both are kept here, for all of the process that
+uses the token. A request counts from when it may have arrived until a window
+after its answer came, so that our count is never behind the API's. Other
+users of the token show in ``ratelimit-remaining``, which the API gives for the
+hour only.
+
+Pure but for its lock: the clock is passed in.
+Source: https://docs.digitalocean.com/reference/api/digitalocean/#section/Introduction/Rate-Limit
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+
+MINUTE_SECONDS, MINUTE_REQUESTS = 60.0, 250
+HOUR_SECONDS, HOUR_REQUESTS = 3600.0, 5000
+# When every slot is taken by a request under way, its end is what frees one.
+LOOK_AGAIN_SECONDS = 0.05
+# A window ends this much later here, so that no rounding makes us a moment early.
+MARGIN_SECONDS = 0.001
+
+
+class Quota:
+    """The two windows of one token."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._answered: deque[float] = deque()
+        self._under_way = 0
+        self._others, self._others_seen_at = 0, 0.0
+        self._hour_requests = HOUR_REQUESTS
+
+    def take(self, now: float) -> float:
+        """Take a slot and give 0, or the seconds after which to ask again.
+
+        >>> quota = Quota()
+        >>> [quota.take(now=0.0) for _ in range(250)].count(0.0)
+        250
+        >>> for _ in range(250):
+        ...     quota.answered(now=1.0)
+        >>> round(quota.take(now=2.0), 2)
+        59.0
+        """
+        with self._lock:
+            delay = self._longest_delay(now)
+            if delay <= 0:
+                self._under_way += 1
+            return delay
+
+    def delay(self, now: float) -> float:
+        """What `take` would give, without taking anything."""
+        with self._lock:
+            return self._longest_delay(now)
+
+    def answered(
+        self,
+        now: float,
+        *,
+        attempts: int = 1,
+        limit: int | None = None,
+        remaining: int | None = None,
+    ) -> None:
+        """A request that had a slot has ended.
+
+        Args:
+            attempts: how often it was sent.
+            limit, remaining: the hour's, as the answer's headers gave them.
+        """
+        with self._lock:
+            self._under_way -= 1
+            self._answered.extend([now] * attempts)
+            if limit is not None and remaining is not None:
+                self._hour_requests = limit
+                ours = len(self._answered) + self._under_way
+                self._others = max(0, limit - remaining - ours)
+                self._others_seen_at = now
+
+    def _longest_delay(self, now: float) -> float:
+        while self._answered and self._answered[0] <= now - HOUR_SECONDS - MARGIN_SECONDS:
+            self._answered.popleft()
+        if now > self._others_seen_at + MINUTE_SECONDS:
+            # Nobody says when theirs expire: after a while, ask and see.
+            self._others = 0
+        return max(
+            self._delay(now, MINUTE_SECONDS, MINUTE_REQUESTS),
+            self._delay(now, HOUR_SECONDS, self._hour_requests - self._others),
+            0.0,
+        )
+
+    def _delay(self, now: float, window: float, allowed: int) -> float:
+        """Seconds until fewer than ``allowed`` requests count in this window."""
+        free = allowed - self._under_way
+        if free <= 0:
+            return LOOK_AGAIN_SECONDS if self._under_way else MINUTE_SECONDS
+        if len(self._answered) < free:
+            return 0.0
+        # The oldest request that has to leave the window before one may come.
+        return self._answered[-free] + window + MARGIN_SECONDS - now

@@ -1,0 +1,133 @@
+"""What was learned from the API, for a while, and who is asking right now.
+
+Shared by the connections of a process that use the same token and URL. A
+statement never asks twice for the same thing while it runs; after that an
+answer is good for the reader's ``cache_seconds``. An action that has ended is
+good for ever. One flight serves all who want the same thing at the same time.
+Starting an action drops what is known of its Droplet, also what is on its way.
+
+Bounded by rows, the least recently used go first.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
+
+from dovtab.api.pages import Page
+from dovtab.engine.flight import Flight
+from dovtab.engine.statement import now as this_moment
+
+KEPT_ROWS = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """An answer: a page, or None for "there is no such thing"."""
+
+    page: Page | None
+    stored_at: float
+    moment: int
+    lasting: bool
+    parent: int | None
+
+
+class Cache:
+    """Answers by path."""
+
+    def __init__(self, kept_rows: int = KEPT_ROWS) -> None:
+        self._lock = threading.Lock()
+        self._kept_rows = kept_rows
+        self._rows = 0
+        self._known: OrderedDict[str, Known] = OrderedDict()
+        self._flights: dict[str, tuple[int | None, Flight[Page | None]]] = {}
+        self._forgotten = 0
+
+    def find(self, path: str, *, now: float, seconds: float, since: int) -> Known | None:
+        """A good answer, if there is one.
+
+        Args:
+            now: seconds, of the clock that `keep` gets too.
+            seconds: how old an answer may be.
+            since: the `moment` at which the reader's statement began.
+        """
+        with self._lock:
+            known = self._known.get(path)
+            if known is None:
+                return None
+            if not (known.lasting or known.moment >= since or now - known.stored_at < seconds):
+                return None
+            self._known.move_to_end(path)
+            return known
+
+    def join(self, path: str) -> Flight[Page | None] | None:
+        """The flight that is under way for this path, now for us too."""
+        with self._lock:
+            _, flight = self._flights.get(path, (None, None))
+            return flight if flight is not None and flight.join() else None
+
+    def ticket(self) -> int:
+        """What a flight has to show, when it lands, to `keep` its answer."""
+        with self._lock:
+            return self._forgotten
+
+    def announce(self, path: str, parent: int | None, flight: Flight[Page | None]) -> None:
+        """Let others join this flight.
+
+        Args:
+            parent: the Droplet in the path.
+        """
+        with self._lock:
+            if not flight.landed:
+                self._flights[path] = (parent, flight)
+
+    def finish(self, path: str) -> None:
+        """The flight for this path has ended: nobody else can board it."""
+        with self._lock:
+            self._flights.pop(path, None)
+
+    def keep(
+        self,
+        path: str,
+        page: Page | None,
+        *,
+        parent: int | None,
+        now: float,
+        lasting: bool,
+        ticket: int,
+    ) -> None:
+        """Store an answer, unless something was forgotten since its flight began."""
+        with self._lock:
+            if ticket != self._forgotten:
+                return
+            self._drop(path)
+            self._known[path] = Known(page, now, this_moment(), lasting, parent)
+            self._rows += _weight(page)
+            while self._rows > self._kept_rows and len(self._known) > 1:
+                self._drop(next(iter(self._known)))
+
+    def forget(self, parent: int | None) -> None:
+        """Drop what may no longer be true of a Droplet; None: of any.
+
+        The account's lists have rows of every Droplet, so they go too.
+        """
+        with self._lock:
+            self._forgotten += 1
+            for path, known in list(self._known.items()):
+                if not known.lasting and (
+                    None in (parent, known.parent) or known.parent == parent
+                ):
+                    self._drop(path)
+            for path, (its_parent, _) in list(self._flights.items()):
+                if None in (parent, its_parent) or its_parent == parent:
+                    del self._flights[path]
+
+    def _drop(self, path: str) -> None:
+        known = self._known.pop(path, None)
+        if known is not None:
+            self._rows -= _weight(known.page)
+
+
+def _weight(page: Page | None) -> int:
+    return 1 + (len(page.rows) if page else 0)

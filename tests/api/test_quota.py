@@ -1,0 +1,72 @@
+"""The quota against a server that counts by itself."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dovtab.api.quota import HOUR_REQUESTS, MINUTE_REQUESTS, Quota
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    latency=st.floats(0, 2),
+    pauses=st.lists(st.floats(0, 30), max_size=20),
+    others=st.integers(0, 4000),
+)
+def test_a_server_that_counts_never_has_to_refuse(
+    latency: float, pauses: list[float], others: int
+) -> None:
+    """Requests arrive at any moment between their sending and their answer."""
+    quota, now, arrived = Quota(), 0.0, []
+    for n in range(700):
+        while (delay := quota.take(now)) > 0:
+            assert delay <= 3600
+            now += delay
+        arrived.append(now + latency * (n % 3) / 2)
+        now += latency
+        in_minute = sum(1 for t in arrived if t > now - 60)
+        assert in_minute <= MINUTE_REQUESTS
+        used = others + sum(1 for t in arrived if t > now - 3600)
+        quota.answered(now, limit=HOUR_REQUESTS, remaining=HOUR_REQUESTS - used)
+        if n < len(pauses):
+            now += pauses[n]
+
+
+def test_the_limits_are_used_up() -> None:
+    """A thousand requests without latency take three minutes, not four."""
+    quota, now = Quota(), 0.0
+    for _ in range(1000):
+        while (delay := quota.take(now)) > 0:
+            now += delay
+        quota.answered(now)
+    assert now == pytest.approx(180, abs=0.01)
+
+
+def test_the_hour_is_shared_with_others() -> None:
+    quota = Quota()
+    assert quota.take(0.0) == 0
+    quota.answered(0.0, limit=5000, remaining=2)
+    assert [quota.take(1.0) for _ in range(2)] == [0, 0]
+    # The first of ours leaves the window after an hour; of the others nobody knows.
+    assert quota.take(1.0) == pytest.approx(3599, abs=0.01)
+    quota.answered(1.0, limit=5000, remaining=1)
+    quota.answered(1.0, limit=5000, remaining=0)
+    assert quota.take(2.0) == pytest.approx(3598, abs=0.01)
+
+
+def test_an_hour_used_up_by_others_is_asked_about_again_after_a_minute() -> None:
+    quota = Quota()
+    assert quota.take(0.0) == 0
+    quota.answered(0.0, limit=5000, remaining=0)
+    assert quota.take(10.0) > 60
+    assert quota.take(61.0) == 0
+
+
+def test_requests_under_way_hold_their_slots() -> None:
+    quota = Quota()
+    assert all(quota.take(0.0) == 0 for _ in range(MINUTE_REQUESTS))
+    assert quota.take(500.0) == 0.05
+    quota.answered(500.0, attempts=3)
+    assert quota.take(501.0) == pytest.approx(59, abs=0.01)
