@@ -19,15 +19,21 @@ from dovtab.api.token import Token
 from dovtab.errors import AnswerError, APIError, DovtabError, RateLimitError
 
 _LONGEST_QUOTE = 300
+_LAST_MOMENT = 253_402_300_799.0  # of the year 9999, where datetime ends
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An HTTP answer, whole. ``headers`` have lower-case names."""
+    """An HTTP answer, whole, or the problem with its body.
+
+    ``headers`` have lower-case names.
+    """
 
     status: int
     headers: Mapping[str, str]
     body: bytes
+    problem: str | None = None
 
 
 def read_reply(exchange: Exchange, reply: Reply, token: Token) -> None:
@@ -45,9 +51,9 @@ def read_reply(exchange: Exchange, reply: Reply, token: Token) -> None:
     exchange.request_id = quoted(request_id, token) if isinstance(request_id, str) else None
     if 200 <= reply.status < 300:
         if body is None:
+            problem = reply.problem or f"{len(reply.body)} bytes) is not a JSON object"
             exchange.error = AnswerError(
-                f"{exchange.request}: the answer ({reply.status},"
-                f" {len(reply.body)} bytes) is not a JSON object"
+                f"{exchange.request}: the answer ({reply.status}, {problem}"
             )
         exchange.answer = body
         return
@@ -77,7 +83,9 @@ def quota_error(until: float, max_wait: float) -> DovtabError:
 
 
 def _used_up(until: float, max_wait: float) -> str:
-    when = datetime.fromtimestamp(until, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    when = datetime.fromtimestamp(min(until, _LAST_MOMENT), UTC).strftime(
+        "%Y-%m-%d %H:%M:%S UTC"
+    )
     return (
         f"the quota is used up until about {when}, which is more than"
         f" max_wait_seconds={max_wait:g} away"
@@ -122,7 +130,7 @@ def _hint(exchange: Exchange, status: int, token: Token) -> str:
         return f"; the token was taken from {token.source}"
     if status == 403:
         return f"; the token needs the scope {exchange.request.operation.scope}"
-    if 300 <= status < 400:
+    if status in _REDIRECTS:
         return "; redirects are not followed: the token goes to one host only"
     if status == 404 and not exchange.not_found:
         return "; is api_url right?"
@@ -131,13 +139,19 @@ def _hint(exchange: Exchange, status: int, token: Token) -> str:
 
 def _json_object(body: bytes) -> dict[str, Json] | None:
     try:
-        decoded = json.loads(body)
+        text = body.decode("utf-8")
+        decoded = json.loads(text, parse_constant=_no_constant)
     except (ValueError, RecursionError):
         return None
     # An escaped half of a surrogate pair is text that SQLite cannot hold.
-    if b"\\ud" in body.lower() and not _encodable(decoded):
+    if "\\ud" in text.lower() and not _encodable(decoded):
         return None
     return decoded if isinstance(decoded, dict) else None
+
+
+def _no_constant(word: str) -> Json:
+    # NaN and Infinity are Python's, not JSON's.
+    raise ValueError(word)
 
 
 def _encodable(decoded: Json) -> bool:

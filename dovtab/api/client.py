@@ -15,25 +15,30 @@ from __future__ import annotations
 
 import json
 import random
-import threading
 import time
 import weakref
 from collections.abc import Generator
 from dataclasses import dataclass
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from threading import Event
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
 from dovtab.api.answers import Reply, rate_limit_error, read_reply
 from dovtab.api.clock import Clock
-from dovtab.api.exchange import Exchange, Request
+from dovtab.api.deadline import Deadline, DeadlineBackend
+from dovtab.api.exchange import Exchange, Json, Request
 from dovtab.api.rate_limit import rate_limit_delay
 from dovtab.api.retry import REPEATABLE_STATUSES, Failure, RetryPolicy, retry_delay
 from dovtab.api.settings import Settings
 from dovtab.api.token import Token
-from dovtab.errors import NetworkError
+from dovtab.errors import NetworkError, SettingsError
 from dovtab.version import VERSION
 
 _CONNECT_SECONDS = 10.0
+_LARGEST_ANSWER = 64 << 20  # bytes; a page of 200 actions has a five-hundredth of it
 _POLICY = RetryPolicy()
 _NEVER_SENT = (
     httpx.ConnectError,
@@ -52,6 +57,10 @@ class _Lost:
     reason: str
 
 
+class _Cancelled(Exception):
+    """Nobody waits for the answer any more."""
+
+
 class _Bearer(httpx.Auth):
     """Puts the token in as late as possible, where no frame of ours holds it."""
 
@@ -65,29 +74,63 @@ class _Bearer(httpx.Auth):
         yield request
 
 
+class _Transport(httpx.HTTPTransport):
+    """httpx's own, over connections that keep to a deadline."""
+
+    def __init__(self, api_url: str, deadline: Deadline) -> None:
+        # On the loopback there is no TLS to prepare for, and no proxy to trust.
+        remote = not api_url.startswith("http://")
+        super().__init__(
+            verify=remote,
+            trust_env=remote,
+            limits=httpx.Limits(max_connections=None, max_keepalive_connections=64),
+            proxy=_proxy(api_url) if remote else None,
+        )
+        # The one thing that httpx does not let through to the library below it.
+        self._pool._network_backend = DeadlineBackend(deadline)
+
+
+def _proxy(api_url: str) -> str | None:
+    """The environment's proxy for this URL; httpx looks only without a transport."""
+    proxies = getproxies()
+    proxy = proxies.get("https") or proxies.get("all")
+    return None if proxy is None or proxy_bypass(urlsplit(api_url).netloc) else proxy
+
+
 class Client:
-    """Kept-alive connections to one API with one token. Safe in many threads."""
+    """Kept-alive connections to one API with one token. Safe in many threads.
+
+    Raises:
+        SettingsError: the environment's certificates or proxies cannot be used.
+    """
 
     def __init__(self, api_url: str, token: Token) -> None:
         self.api_url = api_url
         self.token = token
-        plain = api_url.startswith("http://")
-        http = httpx.Client(
-            auth=_Bearer(token),
-            headers={
-                "accept": "application/json",
-                "user-agent": f"dovtab/{VERSION} python-httpx/{httpx.__version__}",
-            },
-            # On the loopback there is no TLS to prepare for, and no proxy to trust.
-            verify=not plain,
-            trust_env=not plain,
-            limits=httpx.Limits(max_connections=None, max_keepalive_connections=64),
-        )
-        self._http = http
-        weakref.finalize(self, http.close)
+        self._deadline = Deadline()
+        problem = ""
+        try:
+            self._http = httpx.Client(
+                auth=_Bearer(token),
+                headers={
+                    "accept": "application/json",
+                    "user-agent": f"dovtab/{VERSION} python-httpx/{httpx.__version__}",
+                },
+                cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+                transport=_Transport(api_url, self._deadline),
+                trust_env=False,
+            )
+        except Exception as error:
+            problem = f"{type(error).__name__}: {' '.join(str(error).split())}"[:200]
+        if problem:
+            raise SettingsError(
+                "the environment's certificates (SSL_CERT_FILE, SSL_CERT_DIR) or proxies"
+                f" (HTTPS_PROXY, ALL_PROXY) cannot be used: {problem}"
+            )
+        weakref.finalize(self, self._http.close)
 
     def exchange(
-        self, exchange: Exchange, settings: Settings, clock: Clock, cancelled: threading.Event
+        self, exchange: Exchange, settings: Settings, clock: Clock, cancelled: Event
     ) -> None:
         """Send a request until there is an answer, or no hope of one.
 
@@ -102,7 +145,7 @@ class Client:
         started, waited = clock.monotonic(), 0.0
         while not cancelled.is_set():
             exchange.attempts += 1
-            outcome = self._send(request, settings.timeout_seconds)
+            outcome = self._send(request, settings.timeout_seconds, cancelled)
             if isinstance(outcome, _Lost):
                 delay = self._after_loss(exchange, outcome)
             else:
@@ -145,35 +188,59 @@ class Client:
             jitter=random.random(),
         )
 
-    def _send(self, request: Request, seconds: float) -> Reply | _Lost:
-        """One attempt. A slow trickle counts as no answer once the time is over."""
-        deadline = time.monotonic() + seconds
+    def _send(self, request: Request, seconds: float, cancelled: Event) -> Reply | _Lost:
+        """One attempt."""
+
+        def trace(event: str, info: object) -> None:
+            # The last moment at which a POST can be held back.
+            if event.endswith("send_request_headers.started") and cancelled.is_set():
+                raise _Cancelled
+
+        self._deadline.at = time.monotonic() + seconds
+        failure = Failure.LOST
         try:
             with self._http.stream(
                 request.operation.method,
                 self.api_url + request.path,
-                content=None if request.body is None else json.dumps(request.body),
+                content=None if request.body is None else _body(request.body),
                 headers={} if request.body is None else {"content-type": "application/json"},
                 timeout=httpx.Timeout(seconds, connect=min(seconds, _CONNECT_SECONDS)),
+                extensions={"trace": trace} if request.acts else {},
             ) as response:
-                chunks = []
-                for chunk in response.iter_bytes():
-                    chunks.append(chunk)
-                    if time.monotonic() > deadline:
-                        return _Lost(Failure.LOST, f"no whole answer within {seconds:g} s")
-                return Reply(response.status_code, response.headers, b"".join(chunks))
-        except httpx.DecodingError:
-            return Reply(response.status_code, response.headers, b"")
-        except httpx.TimeoutException as error:
-            reason = f"no answer within {seconds:g} s"
-            failure = Failure.NOT_SENT if isinstance(error, _NEVER_SENT) else Failure.LOST
+                return _read(response)
+        except _Cancelled:
+            return _Lost(Failure.NOT_SENT, "given up before it was sent")
         except httpx.TransportError as error:
-            failure = Failure.NOT_SENT if isinstance(error, _NEVER_SENT) else Failure.LOST
-            reason = self._reason(error, failure)
+            if isinstance(error, _NEVER_SENT):
+                failure = Failure.NOT_SENT
+            reason = self._reason(error, failure, seconds)
+        except Exception as error:
+            # Nothing of httpx's gets out: its messages and frames hold headers.
+            reason = f"the answer cannot be read ({type(error).__name__})"
         return _Lost(failure, reason)
 
-    def _reason(self, error: httpx.TransportError, failure: Failure) -> str:
+    def _reason(self, error: httpx.TransportError, failure: Failure, seconds: float) -> str:
+        if isinstance(error, httpx.TimeoutException):
+            return f"no whole answer within {seconds:g} s"
         if failure is Failure.NOT_SENT:
             why = self.token.removed_from(" ".join(str(error).split()))
             return f"cannot connect to {self.api_url}: {why}"
         return "the connection was lost before the whole answer came"
+
+
+def _body(body: dict[str, Json]) -> str:
+    return json.dumps(body, allow_nan=False)
+
+
+def _read(response: httpx.Response) -> Reply:
+    chunks, size = [], 0
+    try:
+        for chunk in response.iter_bytes():
+            chunks.append(chunk)
+            size += len(chunk)
+            if size > _LARGEST_ANSWER:
+                problem = f"more than {_LARGEST_ANSWER >> 20} MB) is too large"
+                return Reply(response.status_code, response.headers, b"", problem)
+    except httpx.DecodingError:
+        return Reply(response.status_code, response.headers, b"", "broken compression)")
+    return Reply(response.status_code, response.headers, b"".join(chunks))

@@ -47,9 +47,9 @@ def token_in_file(path: Path, context: str | None) -> Token | None:
         SettingsError: the file cannot be read, is not doctl's, or does not
             have the context that was asked for.
     """
-    if not path.is_file():
+    if not _exists(path):
         if context is not None:
-            raise SettingsError(f"context '{context}' is not known: there is no {path}")
+            raise SettingsError(f"context {context!r} is not known: there is no {path}")
         return None
     current, tokens = _contexts(path)
     name = (context or current).lower()
@@ -58,13 +58,21 @@ def token_in_file(path: Path, context: str | None) -> Token | None:
     if name == DEFAULT_CONTEXT and context is None:
         return None
     known = ", ".join(sorted(tokens)) or "none"
-    raise SettingsError(f"context '{name}' has no token in {path} (contexts there: {known})")
+    raise SettingsError(f"context {name!r} has no token in {path} (contexts there: {known})")
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError as error:
+        problem = error.strerror
+    raise SettingsError(f"doctl's config file cannot be read: {problem}")
 
 
 def _contexts(path: Path) -> tuple[str, dict[str, Token]]:
     """The current context's name, and the tokens by context."""
     config = _load(path)
-    if config is None:
+    if config in (None, ""):
         return DEFAULT_CONTEXT, {}
     contexts = config.get("auth-contexts") or {} if isinstance(config, dict) else None
     if not isinstance(config, dict) or not isinstance(contexts, dict):
@@ -85,10 +93,11 @@ def _load(path: Path) -> object:
     import yaml
 
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
+        # Every scalar is a text here: no tag of a file builds anything.
+        return yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)
     except OSError as error:
         problem = f"cannot be read: {error.strerror}"
-    except (yaml.YAMLError, ValueError) as error:
+    except Exception as error:
         # Only the place: the parser's own message quotes the line, which may be the token.
         mark = getattr(error, "problem_mark", None)
         problem = f"is not YAML{f' (line {mark.line + 1})' if mark else ''}"

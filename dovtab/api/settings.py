@@ -71,6 +71,8 @@ def resolve(given: dict[str, Any], getenv: Callable[[str], str | None]) -> Setti
     """
     if isinstance(given.get("token"), str):
         given["token"] = Token(given["token"], "the token setting")
+    elif not isinstance(given.get("token"), Token | None):
+        given["token"] = type(given["token"])
     unknown = sorted(given.keys() - Settings.__dataclass_fields__.keys())
     if unknown:
         raise SettingsError(
@@ -130,7 +132,9 @@ def _boolean(name: str, value: object) -> bool:
         return value
     if isinstance(value, int | str) and str(value).strip().lower() in words:
         return words[str(value).strip().lower()]
-    raise SettingsError(f"{name} must be 1 or 0 (true, yes, on; false, no, off), not {value!r}")
+    raise SettingsError(
+        f"{name} must be 1 or 0 (true, yes, on; false, no, off), not {_shown(value)}"
+    )
 
 
 def _number(low: float, high: float, *, whole: bool) -> Callable[[str, object], float]:
@@ -141,13 +145,21 @@ def _number(low: float, high: float, *, whole: bool) -> Callable[[str, object], 
         if isinstance(value, str | int | float) and not isinstance(value, bool):
             try:
                 number = int(str(value)) if whole else float(value)
-            except ValueError:
+            except (ValueError, OverflowError):
                 number = None
         if number is None or not low <= number <= high:
-            raise SettingsError(f"{name} must be {allowed}, not {value!r}")
+            raise SettingsError(f"{name} must be {allowed}, not {_shown(value)}")
         return number
 
     return check
+
+
+def _shown(value: object) -> str:
+    try:
+        shown = repr(value)
+    except ValueError:  # Python does not write out an integer of thousands of digits.
+        shown = "that"
+    return shown if len(shown) <= 60 else shown[:60] + "..."
 
 
 _CHECKS: dict[str, Callable[[str, Any], object]] = {

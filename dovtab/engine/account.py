@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable
 from dataclasses import replace
 from threading import Event
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dovtab.api.answers import quota_error
 from dovtab.api.clock import Clock, SystemClock
@@ -20,7 +20,7 @@ from dovtab.api.settings import Settings
 from dovtab.engine.flight import Flight
 from dovtab.engine.journal import Journal
 from dovtab.engine.statement import Statement
-from dovtab.errors import Interrupted
+from dovtab.errors import Interrupted, NetworkError
 
 if TYPE_CHECKING:
     from dovtab.engine.shared import Shared
@@ -46,6 +46,7 @@ class Account:
         self.clock = clock or SystemClock()
         self.journal = Journal()
         self._shared: Shared | None = None
+        self._process = 0
 
     def in_context(self, context: str) -> Account:
         """The account of another context of doctl's, with the same record of requests."""
@@ -54,13 +55,20 @@ class Account:
         other.journal = self.journal
         return other
 
-    def ask(self, request: Request, statement: Statement | None) -> Exchange:
+    def ask(
+        self,
+        request: Request,
+        statement: Statement | None,
+        *,
+        patience: float | None = None,
+    ) -> Exchange:
         """Send a request and wait for what comes of it; what failed is in ``error``.
 
         For what must not come from a cache: a POST, or a look at what changes.
 
         Args:
             statement: who pays for it; None for a poll, which time limits instead.
+            patience: seconds, if less than ``timeout_seconds``.
 
         Raises:
             SettingsError: there is no token.
@@ -68,11 +76,11 @@ class Account:
             RateLimitError: the quota is used up for too long.
             Interrupted: somebody stopped the statement.
         """
-        self.shared()
         self.admit(request, statement)
         exchange = self.begin(request)
-        flight = Flight(lambda cancelled: self.fly(exchange, cancelled))
+        flight = Flight(lambda cancelled: self.fly(exchange, cancelled, patience))
         try:
+            self.start(flight)
             flight.result(self.interrupted)
         except Interrupted:
             raise self.interruption(request, exchange) from None
@@ -90,6 +98,9 @@ class Account:
 
     def admit(self, request: Request, statement: Statement | None) -> None:
         """Take a place in the quota, and wait for one if need be."""
+        if self.interrupted():
+            # Between two functions of a row nobody else looks.
+            raise Interrupted(f"{request}: interrupted before it was sent")
         if statement is not None:
             statement.spend(self.settings.max_requests, acts=request.acts)
         quota = self.shared().quota
@@ -104,11 +115,21 @@ class Account:
         self.journal.add(exchange)
         return exchange
 
-    def fly(self, exchange: Exchange, cancelled: Event) -> None:
-        """Send it and wait; in a flight's thread."""
-        shared = self.shared()
+    def start(self, flight: Flight[Any]) -> None:
+        """Let an admitted request go; its place in the quota is not lost."""
         try:
-            shared.client.exchange(exchange, self.settings, self.clock, cancelled)
+            flight.start()
+        except NetworkError:
+            self.shared().quota.answered(self.clock.monotonic(), attempts=0)
+            raise
+
+    def fly(self, exchange: Exchange, cancelled: Event, patience: float | None = None) -> None:
+        """Send it and wait; in a flight's thread."""
+        shared, settings = self.shared(), self.settings
+        if patience is not None and patience < settings.timeout_seconds:
+            settings = replace(settings, timeout_seconds=max(patience, 0.001))
+        try:
+            shared.client.exchange(exchange, settings, self.clock, cancelled)
         finally:
             shared.quota.answered(
                 self.clock.monotonic(),
@@ -130,6 +151,7 @@ class Account:
         clock_wait = self.clock.wait
         flight = Flight(lambda cancelled: clock_wait(cancelled, seconds))
         try:
+            flight.start()
             flight.result(self.interrupted)
         finally:
             flight.leave()
@@ -140,7 +162,7 @@ class Account:
         Raises:
             SettingsError: there is no token.
         """
-        if self._shared is None:
+        if self._shared is None or self._process != os.getpid():
             # Only a request needs an HTTP library, and it takes a while to import.
             from dovtab.engine.shared import shared
 
@@ -148,4 +170,5 @@ class Account:
                 os.getenv, token=self.settings.token, context=self.settings.context
             )
             self._shared = shared(self.settings.api_url, token)
+            self._process = os.getpid()
         return self._shared

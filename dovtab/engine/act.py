@@ -121,14 +121,15 @@ def _wait(account: Account, request: Request, seconds: float) -> Json:
     started, pause, status = account.clock.monotonic(), _FIRST_PAUSE, None
     while True:
         # A poll is bounded by time; it must not use up the statement's requests.
-        exchange = account.ask(request, None)
+        left = seconds - (account.clock.monotonic() - started)
+        exchange = account.ask(request, None, patience=max(left, 1.0))
         if not exchange.not_found:
             if exchange.error is not None:
                 raise exchange.error
             action = exchange.answer.get(request.operation.answer)
             if not is_object(action):
                 raise AnswerError(f"{request}: the answer holds no action")
-            status = action.get("status")
+            status = str(action.get("status"))
             if status in _ENDED:
                 return action
         waited = account.clock.monotonic() - started
@@ -137,7 +138,7 @@ def _wait(account: Account, request: Request, seconds: float) -> Json:
         ):
             raise WaitError(f"{request}: there is no such action")
         if waited >= seconds:
-            raise WaitError(f"{request}: still {status} after {seconds:g} s")
+            raise WaitError(f"{request}: not ended after {seconds:g} s")
         account.pause(min(pause * (0.75 + random.random() / 2), seconds - waited))
         pause = min(_LONGEST_PAUSE, pause * _PAUSE_GROWTH)
 
@@ -187,4 +188,7 @@ def _name(account: Account) -> str:
 
 
 def _text(value: Json) -> str:
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    try:
+        return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    except RecursionError:
+        raise AnswerError(f"the answer is nested too deeply{MAY_HAVE_RUN}") from None

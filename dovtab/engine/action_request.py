@@ -10,6 +10,7 @@ Pure. Source: https://docs.digitalocean.com/reference/api/digitalocean/#operatio
 from __future__ import annotations
 
 import json
+import math
 import re
 
 from dovtab.api.exchange import Json, Request
@@ -135,7 +136,10 @@ def _object(attributes: SqlValue) -> dict[str, Json]:
     if isinstance(attributes, str):
         try:
             decoded = json.loads(
-                attributes, object_pairs_hook=_no_twins, parse_constant=_no_constant
+                attributes,
+                object_pairs_hook=_no_twins,
+                parse_constant=_no_constant,
+                parse_float=_finite,
             )
         except (ValueError, RecursionError):
             decoded = None
@@ -148,11 +152,18 @@ def _object(attributes: SqlValue) -> dict[str, Json]:
 
 
 def _no_twins(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
-    names = [name for name, _ in pairs]
-    for name in names:
-        if names.count(name) > 1:
+    named: dict[str, Json] = {}
+    for name, value in pairs:
+        if name in named:
             raise ArgumentError(f"attributes has {shown(name)} twice")
-    return dict(pairs)
+        named[name] = value
+    return named
+
+
+def _finite(digits: str) -> float:
+    if math.isinf(number := float(digits)):
+        raise ValueError(digits)
+    return number
 
 
 def _no_constant(word: str) -> Json:

@@ -126,6 +126,12 @@ class Fetch:
         ticket = cache.ticket()
         flight = Flight(lambda cancelled: self._fly(exchange, parent, ticket, cancelled))
         cache.announce(path, parent, flight)
+        try:
+            self._account.start(flight)
+        except BaseException:
+            flight.leave()
+            cache.finish(path)
+            raise
         return flight
 
     def _fly(
@@ -170,7 +176,10 @@ class Fetch:
         if coming.flight is None:
             return coming.page
         try:
-            return coming.flight.result(self._account.interrupted)
+            page = coming.flight.result(self._account.interrupted)
+            if self._account.interrupted():
+                raise Interrupted("interrupted")
+            return page
         except Interrupted as interrupted:
             raise self._account.interruption(coming.request, coming.exchange) from interrupted
         except KeyboardInterrupt as pressed:

@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from dovtab.errors import Interrupted
+from dovtab.errors import Interrupted, NetworkError
 
 T = TypeVar("T")
 
@@ -32,8 +32,19 @@ class Flight(Generic[T]):
         self._landed = threading.Event()
         self._result: T
         self._error: BaseException | None = None
+
+    def start(self) -> None:
+        """Begin. Whoever calls this leaves, too, if it does not go well.
+
+        Raises:
+            NetworkError: the system has no thread left.
+        """
         # A daemon: the program may end while a server is still thinking.
-        threading.Thread(target=self._run, name="dovtab request", daemon=True).start()
+        thread = threading.Thread(target=self._run, name="dovtab request", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError as error:
+            raise NetworkError(f"no request can be sent: {error}") from None
 
     @property
     def landed(self) -> bool:
@@ -61,6 +72,8 @@ class Flight(Generic[T]):
         Raises:
             Interrupted: ``interrupted`` said so first.
         """
+        if interrupted():
+            raise Interrupted("interrupted")
         while not self._landed.wait(LOOK_UP_SECONDS):
             if interrupted():
                 raise Interrupted("interrupted")

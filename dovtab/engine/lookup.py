@@ -101,8 +101,6 @@ def _check_pager(resource: Resource, pager: dict[str, int]) -> None:
 
 
 def _why_refused(resource: Resource, column: str) -> str:
-    if column in resource.pager:
-        return f"{column} chooses what is asked for, so it takes = or IN only"
     return (
         f"{column} is for starting actions: the API does not find actions by it"
         f" (use {resource.parent[0]})"

@@ -86,16 +86,16 @@ def plan(
 ) -> Plan | None:
     """The cheapest plan for these constraints.
 
-    None becomes SQLITE_CONSTRAINT: a page is asked for whose number is known
-    only in another join order.
+    None becomes SQLITE_CONSTRAINT: a page is asked for, and which one, or of
+    which Droplet, is known only in another join order.
 
     Args:
         constraints: all of them, unusable ones included.
         ordered: whether SQLite will sort or group what comes back, and so
-            needs every row of it.
+            needs every row of it; or looks at the pages the rows came from.
     """
     keys = [c for c in constraints if c.column and c.usable and c.op in (EQ, IS)]
-    if any(_asks_for_page(resource, c) and not c.usable for c in constraints):
+    if _belongs_elsewhere(resource, constraints):
         return None
     refused = [c.column for c in constraints if c.column and _is_refused(resource, c)]
     if refused:
@@ -127,17 +127,17 @@ def read_idx_str(idx_str: str) -> tuple[str, list[Argument]]:
     return signature, arguments
 
 
-def _asks_for_page(resource: Resource, constraint: Constraint) -> bool:
-    return constraint.column in resource.pager and constraint.op in (EQ, IS)
+def _belongs_elsewhere(resource: Resource, constraints: Sequence[Constraint]) -> bool:
+    bound = [c for c in constraints if c.op in (EQ, IS)]
+    pages = [c for c in bound if c.column in resource.pager]
+    unknown = {c.column for c in bound if not c.usable}
+    # Page 2 of a Droplet's list is not what page 2 of the account's has of it.
+    return bool(pages) and not unknown.isdisjoint((*resource.pager, *resource.parent))
 
 
 def _is_refused(resource: Resource, constraint: Constraint) -> bool:
     """Whether reading the column as NULL would quietly drop every row."""
-    if constraint.op in (ISNULL, ISNOTNULL):
-        return False
-    if constraint.column in resource.pager:
-        return constraint.op not in (EQ, IS)
-    return constraint.column in resource.for_acting
+    return constraint.op not in (ISNULL, ISNOTNULL) and constraint.column in resource.for_acting
 
 
 def _refusal(resource: Resource, column: str, constraints: int) -> Plan:

@@ -16,7 +16,7 @@ from typing import TypeGuard
 from dovtab.api.exchange import Json, Request
 from dovtab.api.pages import Page
 from dovtab.errors import AnswerError
-from dovtab.resources import Column, Resource, Row
+from dovtab.resources import Cell, Column, Resource, Row
 
 
 def read_answer(resource: Resource, request: Request, answer: Json) -> Page:
@@ -53,7 +53,7 @@ def complete(
     page_rows: Iterable[Row],
     *,
     parent: int | None,
-    bound: Mapping[str, int | None],
+    others: Mapping[str, Cell],
 ) -> list[Row]:
     """The rows as SQLite gets them: with the hidden columns, and the rowid at the end.
 
@@ -62,15 +62,15 @@ def complete(
 
     Args:
         parent: the Droplet that was asked for; None: the one in the row.
-        bound: the values of hidden columns that the query itself chose.
+        others: values of the other hidden columns, by name.
     """
-    others = [bound.get(c.name) for c in resource.columns if c.hidden][2:]
+    rest = [others.get(c.name) for c in resource.columns if c.hidden][2:]
     if parent is not None:
-        return [[*row, parent, row[0], *others, row[0]] for row in page_rows]
+        return [[*row, parent, row[0], *rest, row[0]] for row in page_rows]
     names = [column.name for column in resource.visible]
     owner, kept = names.index(resource.parent[1]), names.index(resource.keep[0])
     return [
-        [*row, row[owner], row[0], *others, row[0]]
+        [*row, row[owner], row[0], *rest, row[0]]
         for row in page_rows
         if row[kept] == resource.keep[1]
     ]

@@ -118,7 +118,8 @@ class _Reader:
         return replace(request, query={"page": page, "per_page": per_page})
 
     def _rows(self, request: Request, page_rows: list[Row]) -> list[Row]:
-        names, sought = self.resource.pager, self.sought
-        bound = dict(zip(names, (sought.page, sought.per_page), strict=True))
+        # The page that a row came from, or, for an action, what was said of pages.
+        page, per_page = self.resource.pager
+        others = {page: self.sought.page, per_page: self.sought.per_page, **request.query}
         parent = request.parameters.get(self.resource.parent[0])
-        return complete(self.resource, page_rows, parent=parent, bound=bound)
+        return complete(self.resource, page_rows, parent=parent, others=others)

@@ -36,7 +36,9 @@ def integer(value: SqlValue) -> int | None:
         if number is None:
             return None
         text = number[1]
-        value = int(text) if _WHOLE.fullmatch(text) and len(text) <= 20 else float(text)
+        digits = text.lstrip("+-").lstrip("0")
+        whole = _WHOLE.fullmatch(text) and len(digits) < 20
+        value = int(f"{'-' if text[0] == '-' else ''}{digits or 0}") if whole else float(text)
         # A whole number beyond 64 bits becomes a REAL, which may round back into them.
         value = value if -(2**63) <= value < 2**63 else float(value)
     if isinstance(value, float):

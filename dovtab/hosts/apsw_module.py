@@ -36,7 +36,7 @@ class Module:
         tablename: str,
         *args: SqlValue,
     ) -> tuple[str, Table]:
-        context = _context(args)
+        context = _context(databasename, args)
         account = self._account.in_context(context) if context else self._account
         return self._resource.schema, Table(self._resource, account, self._statements)
 
@@ -51,11 +51,13 @@ class Table:
         self.fetch = Fetch(resource, account)
         self.statements = statements
         self._names = tuple(column.name for column in resource.columns)
+        self._pager = {self._names.index(name) for name in resource.pager}
 
     def BestIndexObject(self, index: apsw.IndexInfo) -> bool:
         """Ask the planner; False is SQLITE_CONSTRAINT."""
         constraints = [self._constraint(index, i) for i in range(index.nConstraint)]
-        ordered = index.nOrderBy > 0 or index.distinct > 0
+        looks_at_pages = not self._pager.isdisjoint(index.colUsed)
+        ordered = index.nOrderBy > 0 or index.distinct > 0 or looks_at_pages
         chosen = plan(self.resource, constraints, ordered=ordered)
         if chosen is None:
             return False
@@ -97,13 +99,18 @@ class Table:
         )
 
 
-def _context(arguments: tuple[SqlValue, ...]) -> str | None:
-    """The context in ``CREATE VIRTUAL TABLE ... USING droplet_actions(context=prod)``.
+def _context(database: str, arguments: tuple[SqlValue, ...]) -> str | None:
+    """The context in ``CREATE VIRTUAL TABLE temp.x USING droplet_actions(context=prod)``.
 
-    Nothing else may be said there: the text is kept in the database file, which
-    is no place for a token, and a stranger's file must not name a host that
-    would be sent one.
+    Nothing else may be said there, and only in the temporary database: a file
+    is no place for a token, and a stranger's file must choose neither whose
+    token is used nor which host it is sent to.
     """
+    if arguments and database != "temp":
+        raise SettingsError(
+            "a context is chosen in the temp database only:"
+            " CREATE VIRTUAL TABLE temp.NAME USING droplet_actions(context=NAME)"
+        )
     context = None
     for argument in arguments:
         name, equals, value = str(argument).partition("=")

@@ -17,14 +17,25 @@ from dovtab.engine.statement import Statement
 
 
 class Statements:
-    """The statement that started last on a connection."""
+    """The statements that are running on a connection, oldest first."""
 
     def __init__(self, connection: apsw.Connection) -> None:
-        self.current = Statement()
+        self._running: dict[int, Statement] = {}
         # The identity keeps other people's traces on this connection alive.
-        connection.trace_v2(apsw.SQLITE_TRACE_STMT, self._started, id=self)
+        events = apsw.SQLITE_TRACE_STMT | apsw.SQLITE_TRACE_PROFILE
+        connection.trace_v2(events, self._traced, id=self)
 
-    def _started(self, event: dict[str, Any]) -> None:
-        # Triggers, and queries that a virtual table makes, belong to who runs them.
-        if not event["trigger"]:
-            self.current = Statement()
+    @property
+    def current(self) -> Statement:
+        """Of those that are running, the one that started last."""
+        return next(reversed(self._running.values()), None) or Statement()
+
+    def _traced(self, event: dict[str, Any]) -> None:
+        id = event["id"]
+        if event["code"] == apsw.SQLITE_TRACE_PROFILE:
+            self._running.pop(id, None)
+        # Triggers, and queries that a virtual table makes, come with the id of
+        # who runs them. A statement that begins with a comment looks like one.
+        elif not event["trigger"] or id not in self._running:
+            self._running.pop(id, None)
+            self._running[id] = Statement()

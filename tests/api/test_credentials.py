@@ -115,7 +115,8 @@ def test_a_config_file_without_a_token_is_like_none(
         ("auth-contexts: [1]", "is not a mapping"),
         ("a: [", "is not YAML (line 1)"),
         ("a: 1\nb: {", "is not YAML (line 2)"),
-        ("a: !!python/object:os.system {}", "is not YAML (line 1)"),
+        ("a: !!python/object:os.system {}\nb: [", "is not YAML (line 2)"),
+        ("a: " + "[" * 5000, "is not YAML"),
     ],
 )
 def test_a_config_file_that_is_none_is_an_error(

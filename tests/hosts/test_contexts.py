@@ -53,14 +53,21 @@ def test_two_accounts_meet_in_one_query(simulator: Simulator, connect: Connect) 
     assert db.execute(joined).get == 1
 
 
-def test_a_table_in_a_file_is_there_again(simulator: Simulator, tmp_path: Path) -> None:
-    path = str(tmp_path / "hub.db")
-    db = dovtab.connect(path)
-    db.execute("CREATE VIRTUAL TABLE prod USING droplet_actions(context=prod)")
+def test_a_file_does_not_choose_the_context(simulator: Simulator, tmp_path: Path) -> None:
+    """Somebody else's file could have a trigger that reads with it."""
+    db = dovtab.connect(str(tmp_path / "stranger.db"), api_url=simulator.url)
+    with pytest.raises(dovtab.SettingsError, match="in the temp database only"):
+        db.execute("CREATE VIRTUAL TABLE prod USING droplet_actions(context=prod)")
+    db.execute("CREATE VIRTUAL TABLE plain USING droplet_actions")
+    db.execute("PRAGMA writable_schema = on")
+    db.execute(
+        "UPDATE sqlite_schema SET sql = replace(sql, 'actions', 'actions(context=prod)')"
+    )
     db.close()
-    db = dovtab.connect(path, api_url=simulator.url)
-    assert db.execute("SELECT count(*) FROM prod WHERE droplet_id = 1").get == 1
-    db.execute("DROP TABLE prod")
+    db = dovtab.connect(str(tmp_path / "stranger.db"), api_url=simulator.url)
+    with pytest.raises(dovtab.SettingsError, match="in the temp database only"):
+        list(db.execute("SELECT * FROM plain WHERE droplet_id = 1"))
+    assert simulator.requests == []
     db.close()
 
 

@@ -367,7 +367,7 @@ def test_waiting_for_too_long_is_an_error(
     action = json.loads(
         db.execute("SELECT droplet_actions_post(?, 'snapshot')", (droplet,)).get
     )
-    with pytest.raises(dovtab.WaitError, match=r"still in-progress after 20 s"):
+    with pytest.raises(dovtab.WaitError, match=r"not ended after 20 s"):
         list(db.execute("SELECT droplet_actions_wait(?, ?, 20)", (droplet, action["id"])))
     assert sum(shared_clock.waits) == pytest.approx(20)
 
