@@ -1,0 +1,106 @@
+"""The cache: bounded, and never a stale answer for a Droplet that was acted on."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+from dovtab.api.pages import Page
+from dovtab.engine.cache import Cache
+from dovtab.engine.flight import Flight
+
+
+def page(count: int) -> Page:
+    return Page([[n] for n in range(count)], count, False)
+
+
+def keep(cache: Cache, path: str, count: int = 1, **more: Any) -> None:
+    how: dict[str, Any] = {
+        "parent": None,
+        "now": 0.0,
+        "lasting": False,
+        "ticket": cache.ticket(),
+    }
+    cache.keep(path, page(count), **(how | more))
+
+
+def knows(cache: Cache, path: str, *, now: float = 0.0, seconds: float = 5.0) -> bool:
+    return cache.find(path, now=now, seconds=seconds, since=2**63) is not None
+
+
+def test_the_least_recently_used_go_first() -> None:
+    cache = Cache(kept_rows=30)
+    for path in "abc":
+        keep(cache, path, 8)
+    assert knows(cache, "a")
+    keep(cache, "d", 8)
+    assert [path for path in "abcd" if knows(cache, path)] == ["a", "c", "d"]
+
+
+def test_an_answer_larger_than_the_cache_is_kept_alone() -> None:
+    cache = Cache(kept_rows=3)
+    keep(cache, "a")
+    keep(cache, "b", 100)
+    assert [path for path in "ab" if knows(cache, path)] == ["b"]
+    keep(cache, "c")
+    assert [path for path in "abc" if knows(cache, path)] == ["c"]
+
+
+def test_an_answer_that_is_kept_again_counts_once() -> None:
+    cache = Cache(kept_rows=10)
+    for _ in range(50):
+        keep(cache, "a", 4)
+    keep(cache, "b", 4)
+    assert knows(cache, "a")
+    assert knows(cache, "b")
+
+
+def test_what_there_is_not_is_known_too() -> None:
+    cache = Cache()
+    cache.keep("a", None, parent=1, now=0.0, lasting=False, ticket=cache.ticket())
+    known = cache.find("a", now=1.0, seconds=5.0, since=2**63)
+    assert known is not None
+    assert known.page is None
+
+
+def test_an_answer_that_was_on_its_way_during_a_change_is_not_kept() -> None:
+    cache = Cache()
+    ticket = cache.ticket()
+    cache.forget(1)
+    keep(cache, "a", parent=1, ticket=ticket)
+    assert not knows(cache, "a")
+
+
+def test_a_change_drops_its_droplet_and_the_account_s_lists() -> None:
+    cache = Cache()
+    keep(cache, "one", parent=1)
+    keep(cache, "one, ended", parent=1, lasting=True)
+    keep(cache, "two", parent=2)
+    keep(cache, "all")
+    cache.forget(1)
+    kept = [path for path in ("one", "one, ended", "two", "all") if knows(cache, path)]
+    assert kept == ["one, ended", "two"]
+    cache.forget(None)
+    assert not knows(cache, "two")
+
+
+def test_nobody_joins_a_flight_from_before_a_change() -> None:
+    cache, land = Cache(), threading.Event()
+    flight: Flight[Page | None] = Flight(lambda cancelled: (land.wait(), page(1))[1])
+    flight.start()
+    cache.announce("a", 1, flight)
+    assert cache.join("a") is flight
+    cache.forget(1)
+    assert cache.join("a") is None
+    land.set()
+    assert flight.result(lambda: False) == page(1)
+
+
+def test_nobody_joins_a_flight_that_was_given_up() -> None:
+    cache, land = Cache(), threading.Event()
+    flight: Flight[Page | None] = Flight(lambda cancelled: (cancelled.wait(), None)[1])
+    flight.start()
+    cache.announce("a", 1, flight)
+    flight.leave()
+    assert cache.join("a") is None
+    land.set()
