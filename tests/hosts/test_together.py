@@ -15,7 +15,7 @@ from dovtab.hosts.connection import attach
 from dovtab.simulator import Fault, ManualClock, Rules, Simulator
 from shared_clock import SharedClock
 
-LATENCY = 0.05
+LATENCY = 0.2
 Connect = Callable[..., apsw.Connection]
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import os
+import threading
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -13,9 +15,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dovtab.api.settings import resolve
+from dovtab.engine.account import Account
 from dovtab.hosts.connection import attach
 from dovtab.resources import DROPLET_ACTIONS
-from dovtab.simulator import ManualClock, Rules, Simulator
+from dovtab.simulator import Fault, ManualClock, Rules, Simulator
 from shared_clock import SharedClock
 
 COLUMNS = [c.name for c in DROPLET_ACTIONS.columns if c.name not in DROPLET_ACTIONS.for_acting]
@@ -27,7 +30,10 @@ def nothing_left_running() -> None:
     """The simulator of this file outlives each of its tests."""
 
 
-@pytest.fixture(scope="module", params=[0, 5], ids=["nothing kept", "answers kept"])
+FAULTS = ("status", "close", "truncated", "lost_after_effect")
+
+
+@pytest.fixture(scope="module", params=["nothing kept", "answers kept", "faults"])
 def both(request: pytest.FixtureRequest) -> Iterator[apsw.Connection]:
     """A connection with ``droplet_actions`` and, with the same rows, ``ordinary``."""
     rules = Rules(minute_limit=None, hour_limit=None)
@@ -47,7 +53,8 @@ def both(request: pytest.FixtureRequest) -> Iterator[apsw.Connection]:
         account.add_foreign_action(resource_type="backend", resource_id=None)
         db = apsw.Connection(":memory:")
         given = {"token": "simulator", "api_url": simulator.url, "max_requests": 100_000}
-        given["cache_seconds"] = request.param
+        given["max_wait_seconds"] = 86_400  # Nobody waits: the clock is turned by hand.
+        given["cache_seconds"] = 5 if request.param == "answers kept" else 0
         attach(db, resolve(given, os.getenv), SharedClock(clock))
         db.execute(
             f"CREATE TABLE ordinary AS SELECT {', '.join(COLUMNS)} FROM droplet_actions WHERE 0"
@@ -74,6 +81,10 @@ def both(request: pytest.FixtureRequest) -> Iterator[apsw.Connection]:
                 (99, "x", 4),
             ],
         )
+        if request.param == "faults":
+            for kind in FAULTS:
+                # Few enough that the fourth attempt is as good as certain to go well.
+                simulator.fault(Fault(kind=kind, status=503, probability=0.02, times=None))
         yield db
         db.close(True)
 
@@ -209,3 +220,41 @@ def agree(db: apsw.Connection, sql: str) -> None:
 @given(sql=st.one_of(single, distinct, joins, subqueries, aggregates, unions))
 def test_a_query_gives_the_rows_of_an_ordinary_table(both: apsw.Connection, sql: str) -> None:
     agree(both, sql)
+
+
+def test_two_threads_with_a_connection_each_do_not_disturb_each_other(
+    both: apsw.Connection,
+) -> None:
+    """They share the client, the cache and the quota."""
+    queries = [f"SELECT i.name, a.id, a.type FROM {join}" for join in JOINS]
+    queries += [f"SELECT id FROM T a WHERE a.droplet_id IN ({ids})" for ids in ("1, 5", "2, 3")]
+    queries += ["SELECT count(*), max(id) FROM T a", "SELECT rowid, type FROM T a ORDER BY id"]
+    other = apsw.Connection(":memory:")
+    account = next(
+        a for a in gc.get_objects() if isinstance(a, Account) and a.journal.requests()
+    )
+    attach(other, account.settings, account.clock)
+    for (sql,) in both.execute("SELECT sql FROM sqlite_schema").fetchall():
+        other.execute(sql)
+    columns = ", ".join(["rowid", *COLUMNS])
+    for table, names in (("ordinary", columns), ("inventory", "id, name, number")):
+        rows = both.execute(f"SELECT {names} FROM {table}").fetchall()
+        marks = ", ".join("?" * len(rows[0]))
+        other.executemany(f"INSERT INTO {table}({names}) VALUES ({marks})", rows)
+    failures: list[BaseException] = []
+
+    def ask(db: apsw.Connection, asked: list[str]) -> None:
+        try:
+            for sql in asked:
+                agree(db, sql)
+        except BaseException as error:
+            failures.append(error)
+
+    halves = ((both, queries * 3), (other, queries[::-1] * 3))
+    threads = [threading.Thread(target=ask, args=half) for half in halves]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    other.close()
+    assert not failures
