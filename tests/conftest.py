@@ -20,7 +20,7 @@ from shared_clock import SharedClock
 START = 1_795_000_000.0
 
 # The same examples in every run; `--hypothesis-profile=explore` looks for others.
-hypothesis.settings.register_profile("same", derandomize=True)
+hypothesis.settings.register_profile("same", derandomize=True, max_examples=300)
 hypothesis.settings.register_profile("explore", max_examples=5000)
 hypothesis.settings.load_profile("same")
 

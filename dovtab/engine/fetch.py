@@ -110,14 +110,14 @@ class Fetch:
         ahead = self._look_ahead
         if ahead is not None and not ahead.collecting:
             path, most = request.path, self._account.settings.max_requests
-            statement.asked.add(path)
+            if path not in statement.ahead and self._find(request, statement) is None:
+                for fetch, requests in ahead.look(statement):
+                    fetch.prepare(requests, statement)
             if path in statement.ahead:
                 # Asked for ahead of time, and now it counts.
                 statement.ahead.remove(path)
                 statement.spend(most)
-            elif self._find(request, statement) is None:
-                for fetch, requests in ahead.look(statement):
-                    fetch.prepare(requests, statement)
+            statement.asked.add(path)
         ((_, page),) = self.each([request], statement)
         return page
 

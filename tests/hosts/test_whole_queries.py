@@ -213,7 +213,6 @@ def agree(db: apsw.Connection, sql: str) -> None:
 
 
 @settings(
-    max_examples=300,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
