@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import threading
 from collections import Counter
@@ -34,7 +33,7 @@ FAULTS = ("status", "close", "truncated", "lost_after_effect")
 
 
 @pytest.fixture(scope="module", params=["nothing kept", "answers kept", "faults"])
-def both(request: pytest.FixtureRequest) -> Iterator[apsw.Connection]:
+def prepared(request: pytest.FixtureRequest) -> Iterator[tuple[apsw.Connection, Account]]:
     """A connection with ``droplet_actions`` and, with the same rows, ``ordinary``."""
     rules = Rules(minute_limit=None, hour_limit=None)
     clock = ManualClock(start=1_795_000_000.0)
@@ -55,7 +54,7 @@ def both(request: pytest.FixtureRequest) -> Iterator[apsw.Connection]:
         given = {"token": "simulator", "api_url": simulator.url, "max_requests": 100_000}
         given["max_wait_seconds"] = 86_400  # Nobody waits: the clock is turned by hand.
         given["cache_seconds"] = 5 if request.param == "answers kept" else 0
-        attach(db, resolve(given, os.getenv), SharedClock(clock))
+        ours = attach(db, resolve(given, os.getenv), SharedClock(clock))
         db.execute(
             f"CREATE TABLE ordinary AS SELECT {', '.join(COLUMNS)} FROM droplet_actions WHERE 0"
         )
@@ -85,8 +84,13 @@ def both(request: pytest.FixtureRequest) -> Iterator[apsw.Connection]:
             for kind in FAULTS:
                 # Few enough that the fourth attempt is as good as certain to go well.
                 simulator.fault(Fault(kind=kind, status=503, probability=0.02, times=None))
-        yield db
+        yield db, ours
         db.close(True)
+
+
+@pytest.fixture
+def both(prepared: tuple[apsw.Connection, Account]) -> apsw.Connection:
+    return prepared[0]
 
 
 FIRST_ID = 2_300_000_000
@@ -222,17 +226,15 @@ def test_a_query_gives_the_rows_of_an_ordinary_table(both: apsw.Connection, sql:
 
 
 def test_two_threads_with_a_connection_each_do_not_disturb_each_other(
-    both: apsw.Connection,
+    prepared: tuple[apsw.Connection, Account],
 ) -> None:
     """They share the client, the cache and the quota."""
+    both, ours = prepared
     queries = [f"SELECT i.name, a.id, a.type FROM {join}" for join in JOINS]
     queries += [f"SELECT id FROM T a WHERE a.droplet_id IN ({ids})" for ids in ("1, 5", "2, 3")]
     queries += ["SELECT count(*), max(id) FROM T a", "SELECT rowid, type FROM T a ORDER BY id"]
     other = apsw.Connection(":memory:")
-    account = next(
-        a for a in gc.get_objects() if isinstance(a, Account) and a.journal.requests()
-    )
-    attach(other, account.settings, account.clock)
+    attach(other, ours.settings, ours.clock)
     for (sql,) in both.execute("SELECT sql FROM sqlite_schema").fetchall():
         other.execute(sql)
     columns = ", ".join(["rowid", *COLUMNS])
