@@ -34,7 +34,6 @@ class Settings:
         max_requests: requests a statement may make.
         max_wait_seconds: how long to wait for the rate limit.
         timeout_seconds: how long one request may take.
-        look_ahead: whether plain joins are fetched side by side.
     """
 
     token: Token | None = None
@@ -47,7 +46,6 @@ class Settings:
     max_requests: int = 500
     max_wait_seconds: float = 120.0
     timeout_seconds: float = 30.0
-    look_ahead: bool = True
 
 
 _VARIABLES = {
@@ -59,7 +57,6 @@ _VARIABLES = {
     "max_requests": "DOVTAB_MAX_REQUESTS",
     "max_wait_seconds": "DOVTAB_MAX_WAIT_SECONDS",
     "timeout_seconds": "DOVTAB_TIMEOUT_SECONDS",
-    "look_ahead": "DOVTAB_LOOK_AHEAD",
 }
 
 
@@ -176,5 +173,4 @@ _CHECKS: dict[str, Callable[[str, Any], object]] = {
     "max_requests": _number(1, 1_000_000, whole=True),
     "max_wait_seconds": _number(0, 86_400, whole=False),
     "timeout_seconds": _number(0.001, 3_600, whole=False),
-    "look_ahead": _boolean,
 }

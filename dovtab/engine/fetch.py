@@ -11,18 +11,15 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice
 from threading import Event
-from typing import Protocol
 
 from dovtab.api.exchange import Exchange, Request
 from dovtab.api.pages import Page
 from dovtab.engine.account import Account
-from dovtab.engine.cache import Known
 from dovtab.engine.flight import Flight
 from dovtab.engine.rows import read_answer
 from dovtab.engine.statement import Statement
-from dovtab.errors import AnswerError, DovtabError, Interrupted
+from dovtab.errors import AnswerError, Interrupted
 from dovtab.resources import Resource
 
 _ENDED = frozenset({"completed", "errored"})
@@ -41,27 +38,12 @@ class _Coming:
     exchange: Exchange | None = None
 
 
-class LookAhead(Protocol):
-    """What a host may know of the requests that a statement is going to make."""
-
-    collecting: bool
-
-    def look(self, statement: Statement) -> list[tuple[Fetch, list[Request]]]:
-        """The next requests, by whose they are; none if it is not known."""
-
-    def note(self, fetch: Fetch, request: Request) -> None:
-        """Take a request of a second run; raises when there are enough of them."""
-
-
 class Fetch:
     """The GETs of a table on one connection."""
 
-    def __init__(
-        self, resource: Resource, account: Account, look_ahead: LookAhead | None = None
-    ) -> None:
+    def __init__(self, resource: Resource, account: Account) -> None:
         self._resource = resource
         self._account = account
-        self._look_ahead = look_ahead
         self._under_way: set[Flight[Page | None]] = set()
         self._status = [column.name for column in resource.visible].index("status")
 
@@ -83,9 +65,6 @@ class Fetch:
         Raises:
             DovtabError: whatever keeps the next answer away.
         """
-        if self._look_ahead is not None and self._look_ahead.collecting:
-            yield from self._collect(requests, statement, self._look_ahead)
-            return
         upcoming = iter(requests)
         coming: deque[_Coming] = deque()
         most = self._account.settings.concurrency
@@ -104,47 +83,6 @@ class Fetch:
             for one in coming:
                 if one.flight is not None:
                     one.flight.leave()
-
-    def one(self, request: Request, statement: Statement) -> Page | None:
-        """The page of a request that a join makes, one of a row of many."""
-        ahead = self._look_ahead
-        if ahead is not None and not ahead.collecting:
-            path, most = request.path, self._account.settings.max_requests
-            if path not in statement.ahead and self._find(request, statement) is None:
-                for fetch, requests in ahead.look(statement):
-                    fetch.prepare(requests, statement)
-            if path in statement.ahead:
-                # Asked for ahead of time, and now it counts.
-                statement.ahead.remove(path)
-                statement.spend(most)
-            statement.asked.add(path)
-        ((_, page),) = self.each([request], statement)
-        return page
-
-    def prepare(self, requests: Iterable[Request], statement: Statement) -> None:
-        """Ask for what will be wanted; what goes wrong will show when it is."""
-        # It counts when it is wanted. Until then it must leave room for what is.
-        share = self._account.settings.max_requests - statement.requests
-        chosen = list(islice(requests, max(0, share - len(statement.ahead) - 1)))
-        nobody = Statement()
-        nobody.moment = statement.moment
-        try:
-            for request, _ in self.each(chosen, nobody):
-                statement.ahead.add(request.path)
-        except Interrupted:
-            raise
-        except DovtabError:
-            return
-
-    def _collect(
-        self, requests: Iterable[Request], statement: Statement, ahead: LookAhead
-    ) -> Iterator[tuple[Request, Page | None]]:
-        """In a second run: give what is known, and note what is not."""
-        for request in requests:
-            known = self._find(request, statement)
-            if known is None and request.path not in statement.asked:
-                ahead.note(self, request)
-            yield request, known.page if known is not None else None
 
     def _read_ahead(
         self,
@@ -166,8 +104,13 @@ class Fetch:
 
     def _begin(self, request: Request, statement: Statement, fresh: bool) -> _Coming:
         account, cache, path = self._account, self._account.shared().cache, request.path
-        known = None if fresh else self._find(request, statement)
-        if known is not None:
+        known = cache.find(
+            path,
+            now=account.clock.monotonic(),
+            seconds=account.settings.cache_seconds,
+            since=statement.moment,
+        )
+        if known is not None and not fresh:
             return _Coming(request, page=known.page)
         flight, exchange = None if fresh else cache.join(path), None
         if flight is None:
@@ -176,15 +119,6 @@ class Fetch:
             flight = self._launch(exchange)
         self._under_way.add(flight)
         return _Coming(request, flight=flight, exchange=exchange)
-
-    def _find(self, request: Request, statement: Statement) -> Known | None:
-        account = self._account
-        return account.shared().cache.find(
-            request.path,
-            now=account.clock.monotonic(),
-            seconds=account.settings.cache_seconds,
-            since=statement.moment,
-        )
 
     def _launch(self, exchange: Exchange) -> Flight[Page | None]:
         cache, path = self._account.shared().cache, exchange.request.path

@@ -9,7 +9,7 @@ Source: https://docs.digitalocean.com/reference/api/digitalocean/#tag/Droplet-Ac
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from dovtab.api.exchange import Request
@@ -60,7 +60,7 @@ class _Reader:
         operation = resource.get if alone else resource.account_get
         path = {resource.parent[0]: parents[0]} if alone else {}
         requests = (Request(operation, {**path, key: id}) for id in self.sought.items or ())
-        for request, page in self._pages(requests, alone=len(self.sought.items or ()) == 1):
+        for request, page in self.fetch.each(requests, self.statement):
             rows = self._rows(request, page.rows if page else [])
             yield from (row for row in rows if alone or not parents or row[owner] in parents)
 
@@ -74,20 +74,10 @@ class _Reader:
         )
         number, per_page = self.sought.page or 1, self._first_page_size()
         requests = (self._page(first, number, per_page) for first in firsts)
-        for request, page in self._pages(requests, alone=len(parents or ()) == 1):
+        few = self.sought.wanted is not None
+        for request, page in self.fetch.each(requests, self.statement, slow_start=few):
             if page is not None:
                 yield from self._list(request, page)
-
-    def _pages(
-        self, requests: Iterable[Request], *, alone: bool
-    ) -> Iterator[tuple[Request, Page | None]]:
-        """The answers; a single request may be one of many that a join makes."""
-        if alone:
-            for request in requests:
-                yield request, self.fetch.one(request, self.statement)
-        else:
-            few = self.sought.wanted is not None
-            yield from self.fetch.each(requests, self.statement, slow_start=few)
 
     def _list(self, request: Request, page: Page) -> Iterator[Row]:
         """The rows of a list whose first page has come."""

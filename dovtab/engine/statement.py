@@ -6,30 +6,17 @@ The moment only orders things in this process, so the machine's clock will do.
 from __future__ import annotations
 
 import time
-from typing import Any
 
 from dovtab.errors import TooManyRequestsError
 
 
 class Statement:
-    """One execution of one SQL statement, its subqueries and joins included.
+    """One execution of one SQL statement, its subqueries and joins included."""
 
-    Args:
-        sql: its text, if it only reads and the host knows it.
-        bindings: what its parameters are bound to.
-    """
+    __slots__ = ("actions", "moment", "requests")
 
-    __slots__ = ("actions", "ahead", "asked", "bindings", "looks", "moment", "requests", "sql")
-
-    def __init__(self, sql: str | None = None, bindings: Any = None) -> None:
-        self.sql = sql
-        self.bindings = bindings
+    def __init__(self) -> None:
         self.moment = now()
-        # For looking ahead: what was asked for so far, and how often it was not known.
-        self.asked: set[str] = set()
-        self.looks = 0
-        # What was asked for ahead of time, and has not been wanted yet.
-        self.ahead: set[str] = set()
         self.requests = 0
         self.actions = 0
 

@@ -16,7 +16,6 @@ from dovtab.engine.scan import scan
 from dovtab.engine.values import SqlValue
 from dovtab.errors import SettingsError
 from dovtab.hosts.cursor import Cursor
-from dovtab.hosts.look_ahead import SecondRun
 from dovtab.hosts.statements import Statements
 from dovtab.resources import Resource
 
@@ -24,17 +23,10 @@ from dovtab.resources import Resource
 class Module:
     """xConnect. The eponymous table has no arguments; a created one may name a context."""
 
-    def __init__(
-        self,
-        resource: Resource,
-        account: Account,
-        statements: Statements,
-        look_ahead: SecondRun | None,
-    ) -> None:
+    def __init__(self, resource: Resource, account: Account, statements: Statements) -> None:
         self._resource = resource
         self._account = account
         self._statements = statements
-        self._look_ahead = look_ahead
 
     def Connect(
         self,
@@ -46,10 +38,7 @@ class Module:
     ) -> tuple[str, Table]:
         context = _context(databasename, args)
         account = self._account.in_context(context) if context else self._account
-        if self._look_ahead is not None:
-            self._look_ahead.own_tables.add(tablename.lower())
-        fetch = Fetch(self._resource, account, self._look_ahead)
-        return self._resource.schema, Table(self._resource, fetch, self._statements)
+        return self._resource.schema, Table(self._resource, account, self._statements)
 
     Create = Connect
 
@@ -57,9 +46,9 @@ class Module:
 class Table:
     """xBestIndex and xOpen."""
 
-    def __init__(self, resource: Resource, fetch: Fetch, statements: Statements) -> None:
+    def __init__(self, resource: Resource, account: Account, statements: Statements) -> None:
         self.resource = resource
-        self.fetch = fetch
+        self.fetch = Fetch(resource, account)
         self.statements = statements
         self._names = tuple(column.name for column in resource.columns)
         self._pager = {self._names.index(name) for name in resource.pager}

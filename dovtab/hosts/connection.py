@@ -14,7 +14,6 @@ from dovtab.hosts import journal_module
 from dovtab.hosts.apsw_module import Module
 from dovtab.hosts.functions import create_functions
 from dovtab.hosts.journal_module import JournalModule
-from dovtab.hosts.look_ahead import SecondRun
 from dovtab.hosts.statements import Statements
 from dovtab.resources import RESOURCES
 
@@ -38,17 +37,16 @@ def attach(
 
     account = Account(settings, interrupted, clock)
     statements = Statements(connection)
-    look_ahead = SecondRun(connection, statements) if settings.look_ahead else None
     for resource in RESOURCES:
         connection.create_module(
             resource.name,
             # apsw's protocols list every optional member as if it were required.
-            cast("apsw.VTModule", Module(resource, account, statements, look_ahead)),
+            cast("apsw.VTModule", Module(resource, account, statements)),
             use_bestindex_object=True,
             eponymous=True,
             read_only=True,
         )
-        create_functions(connection, resource, account, statements, look_ahead)
+        create_functions(connection, resource, account, statements)
     connection.create_module(
         journal_module.NAME,
         cast("apsw.VTModule", JournalModule(account.journal)),

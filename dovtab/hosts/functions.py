@@ -17,7 +17,6 @@ from dovtab.engine import act
 from dovtab.engine.account import Account
 from dovtab.engine.values import SqlValue
 from dovtab.errors import ArgumentError, Interrupted
-from dovtab.hosts.look_ahead import SecondRun
 from dovtab.hosts.statements import Statements
 from dovtab.resources import Resource
 
@@ -25,11 +24,7 @@ Function = Callable[..., str]
 
 
 def create_functions(
-    connection: apsw.Connection,
-    resource: Resource,
-    account: Account,
-    statements: Statements,
-    look_ahead: SecondRun | None,
+    connection: apsw.Connection, resource: Resource, account: Account, statements: Statements
 ) -> None:
     """Register the resource's functions on the connection."""
 
@@ -50,21 +45,15 @@ def create_functions(
         full_name = f"{resource.name}_{name}"
         connection.create_scalar_function(
             full_name,
-            _as_sqlite_wants(f"{full_name}({arguments})", function, look_ahead),
+            _as_sqlite_wants(f"{full_name}({arguments})", function),
             -1,
             deterministic=False,
             flags=apsw.SQLITE_DIRECTONLY,
         )
-        if look_ahead is not None:
-            look_ahead.own_functions.add(full_name)
 
 
-def _as_sqlite_wants(
-    usage: str, function: Function, look_ahead: SecondRun | None
-) -> Callable[..., str | None]:
-    def call(*arguments: SqlValue) -> str | None:
-        if look_ahead is not None and look_ahead.collecting:
-            return None  # A look at what will be asked for acts on nothing.
+def _as_sqlite_wants(usage: str, function: Function) -> Function:
+    def call(*arguments: SqlValue) -> str:
         # SQLite's own message for a wrong count does not say what is right.
         if not 2 <= len(arguments) <= 3:
             raise ArgumentError(f"it is called as {usage}")

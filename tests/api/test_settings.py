@@ -30,7 +30,6 @@ def test_the_defaults_are_those_of_the_readme() -> None:
         max_requests=500,
         max_wait_seconds=120.0,
         timeout_seconds=30.0,
-        look_ahead=True,
     )
 
 
@@ -60,7 +59,6 @@ def test_a_keyword_beats_the_environment() -> None:
         ("DOVTAB_MAX_REQUESTS", "1", "max_requests", 1),
         ("DOVTAB_MAX_WAIT_SECONDS", "1.5", "max_wait_seconds", 1.5),
         ("DOVTAB_TIMEOUT_SECONDS", "0.5", "timeout_seconds", 0.5),
-        ("DOVTAB_LOOK_AHEAD", "off", "look_ahead", False),
     ],
 )
 def test_the_environment_sets_what_the_keywords_do(

@@ -55,9 +55,5 @@ class MemoryAccount:
             page = None if answer is None else read_answer(RESOURCE, request, answer)
             yield request, page
 
-    def one(self, request: Request, statement: object) -> Page | None:
-        ((_, page),) = self.each([request], statement)
-        return page
-
 
 RESOURCE = DROPLET_ACTIONS
