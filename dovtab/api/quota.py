@@ -73,7 +73,7 @@ class Quota:
         with self._lock:
             self._under_way -= 1
             self._answered.extend([now] * attempts)
-            if limit is not None and remaining is not None:
+            if limit and remaining is not None:
                 self._hour_requests = limit
                 ours = len(self._answered) + self._under_way
                 self._others = max(0, limit - remaining - ours)
@@ -84,7 +84,7 @@ class Quota:
             self._answered.popleft()
         if now > self._others_seen_at + MINUTE_SECONDS:
             # Nobody says when theirs expire: after a while, ask and see.
-            self._others = 0
+            self._others, self._hour_requests = 0, HOUR_REQUESTS
         return max(
             self._delay(now, MINUTE_SECONDS, MINUTE_REQUESTS),
             self._delay(now, HOUR_SECONDS, self._hour_requests - self._others),

@@ -20,7 +20,7 @@ from dovtab.api.settings import Settings
 from dovtab.engine.flight import Flight
 from dovtab.engine.journal import Journal
 from dovtab.engine.statement import Statement
-from dovtab.errors import Interrupted, NetworkError
+from dovtab.errors import Interrupted
 
 if TYPE_CHECKING:
     from dovtab.engine.shared import Shared
@@ -61,6 +61,7 @@ class Account:
         statement: Statement | None,
         *,
         patience: float | None = None,
+        after: Callable[[], None] = lambda: None,
     ) -> Exchange:
         """Send a request and wait for what comes of it; what failed is in ``error``.
 
@@ -69,6 +70,7 @@ class Account:
         Args:
             statement: who pays for it; None for a poll, which time limits instead.
             patience: seconds, if less than ``timeout_seconds``.
+            after: called when it has ended, even if nobody waits any more.
 
         Raises:
             SettingsError: there is no token.
@@ -78,7 +80,14 @@ class Account:
         """
         self.admit(request, statement)
         exchange = self.begin(request)
-        flight = Flight(lambda cancelled: self.fly(exchange, cancelled, patience))
+
+        def call(cancelled: Event) -> None:
+            try:
+                self.fly(exchange, cancelled, patience)
+            finally:
+                after()
+
+        flight = Flight(call)
         try:
             self.start(flight)
             flight.result(self.interrupted)
@@ -103,9 +112,10 @@ class Account:
             raise Interrupted(f"{request}: interrupted before it was sent")
         if statement is not None:
             statement.spend(self.settings.max_requests, acts=request.acts)
-        quota = self.shared().quota
+        quota, waited = self.shared().quota, 0.0
         while (delay := quota.take(self.clock.monotonic())) > 0:
-            if delay > self.settings.max_wait_seconds:
+            waited += delay
+            if waited > self.settings.max_wait_seconds:
                 raise quota_error(self.clock.time() + delay, self.settings.max_wait_seconds)
             self.pause(delay)
 
@@ -119,8 +129,9 @@ class Account:
         """Let an admitted request go; its place in the quota is not lost."""
         try:
             flight.start()
-        except NetworkError:
-            self.shared().quota.answered(self.clock.monotonic(), attempts=0)
+        except BaseException:
+            if not flight.started:
+                self.shared().quota.answered(self.clock.monotonic(), attempts=0)
             raise
 
     def fly(self, exchange: Exchange, cancelled: Event, patience: float | None = None) -> None:

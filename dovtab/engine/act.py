@@ -114,10 +114,10 @@ def wait(
             resource.item[0]: positive_id(resource.item[0], action_id),
         },
     )
-    return _text(_wait(account, request, seconds))
+    return _text(_wait(account, request, request.parameters[resource.parent[0]], seconds))
 
 
-def _wait(account: Account, request: Request, seconds: float) -> Json:
+def _wait(account: Account, request: Request, parent: int, seconds: float) -> Json:
     started, pause, status = account.clock.monotonic(), _FIRST_PAUSE, None
     while True:
         # A poll is bounded by time; it must not use up the statement's requests.
@@ -131,6 +131,8 @@ def _wait(account: Account, request: Request, seconds: float) -> Json:
                 raise AnswerError(f"{request}: the answer holds no action")
             status = str(action.get("status"))
             if status in _ENDED:
+                # What is known of the Droplet is from before this moment.
+                account.shared().cache.forget(parent)
                 return action
         waited = account.clock.monotonic() - started
         if exchange.not_found and (
@@ -155,10 +157,8 @@ def _send(
     cache = account.shared().cache
     # A Droplet in the path, or any Droplet: a tag does not say which.
     parent = request.parameters.get(resource.parent[0])
-    try:
-        exchange = account.ask(request, statement)
-    finally:
-        cache.forget(parent)
+    # When it has ended, not when we stop waiting: until then nothing is certain.
+    exchange = account.ask(request, statement, after=lambda: cache.forget(parent))
     if exchange.error is not None:
         if exchange.uncertain:
             exchange.error.args = (f"{exchange.error}{MAY_HAVE_RUN}",)

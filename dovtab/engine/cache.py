@@ -41,7 +41,7 @@ class Cache:
         self._kept_rows = kept_rows
         self._rows = 0
         self._known: OrderedDict[str, Known] = OrderedDict()
-        self._flights: dict[str, tuple[int | None, Flight[Page | None]]] = {}
+        self._flights: dict[str, tuple[int | None, Flight[Page | None], object]] = {}
         self._forgotten = 0
 
     def find(self, path: str, *, now: float, seconds: float, since: int) -> Known | None:
@@ -64,7 +64,7 @@ class Cache:
     def join(self, path: str) -> Flight[Page | None] | None:
         """The flight that is under way for this path, now for us too."""
         with self._lock:
-            _, flight = self._flights.get(path, (None, None))
+            _, flight, _ = self._flights.get(path, (None, None, None))
             return flight if flight is not None and flight.join() else None
 
     def ticket(self) -> int:
@@ -72,20 +72,23 @@ class Cache:
         with self._lock:
             return self._forgotten
 
-    def announce(self, path: str, parent: int | None, flight: Flight[Page | None]) -> None:
+    def announce(
+        self, path: str, parent: int | None, flight: Flight[Page | None], owner: object
+    ) -> None:
         """Let others join this flight.
 
         Args:
             parent: the Droplet in the path.
+            owner: what `finish` will show, to mean this flight and no later one.
         """
         with self._lock:
-            if not flight.landed:
-                self._flights[path] = (parent, flight)
+            self._flights[path] = (parent, flight, owner)
 
-    def finish(self, path: str) -> None:
-        """The flight for this path has ended: nobody else can board it."""
+    def finish(self, path: str, owner: object) -> None:
+        """The flight for this path has ended: nobody else can join it."""
         with self._lock:
-            self._flights.pop(path, None)
+            if self._flights.get(path, (None, None, None))[2] is owner:
+                del self._flights[path]
 
     def keep(
         self,
@@ -119,7 +122,7 @@ class Cache:
                     None in (parent, known.parent) or known.parent == parent
                 ):
                     self._drop(path)
-            for path, (its_parent, _) in list(self._flights.items()):
+            for path, (its_parent, _, _) in list(self._flights.items()):
                 if None in (parent, its_parent) or its_parent == parent:
                     del self._flights[path]
 

@@ -19,7 +19,7 @@ from dovtab.engine.account import Account
 from dovtab.engine.flight import Flight
 from dovtab.engine.rows import read_answer
 from dovtab.engine.statement import Statement
-from dovtab.errors import AnswerError, Interrupted
+from dovtab.errors import AnswerError, DovtabError, Interrupted
 from dovtab.resources import Resource
 
 _ENDED = frozenset({"completed", "errored"})
@@ -75,7 +75,7 @@ class Fetch:
                 if not coming:
                     return
                 first = coming[0]
-                page = self._wait(first)
+                page = self._wait(first, statement)
                 coming.popleft()
                 yield first.request, page
                 width = min(most, 2 * width)
@@ -125,12 +125,12 @@ class Fetch:
         parent = exchange.request.parameters.get(self._resource.parent[0])
         ticket = cache.ticket()
         flight = Flight(lambda cancelled: self._fly(exchange, parent, ticket, cancelled))
-        cache.announce(path, parent, flight)
+        cache.announce(path, parent, flight, exchange)
         try:
             self._account.start(flight)
         except BaseException:
             flight.leave()
-            cache.finish(path)
+            cache.finish(path, exchange)
             raise
         return flight
 
@@ -152,7 +152,7 @@ class Fetch:
             )
             return page
         finally:
-            cache.finish(request.path)
+            cache.finish(request.path, exchange)
 
     def _read(self, exchange: Exchange) -> Page | None:
         if exchange.not_found and exchange.request.parameters:
@@ -172,16 +172,27 @@ class Fetch:
         single = request.operation in (self._resource.get, self._resource.account_get)
         return single and page.rows[0][self._status] in _ENDED
 
-    def _wait(self, coming: _Coming) -> Page | None:
+    def _wait(self, coming: _Coming, statement: Statement) -> Page | None:
         if coming.flight is None:
             return coming.page
+        account = self._account
         try:
-            page = coming.flight.result(self._account.interrupted)
-            if self._account.interrupted():
+            page = coming.flight.result(account.interrupted)
+            if account.interrupted():
                 raise Interrupted("interrupted")
             return page
-        except Interrupted as interrupted:
-            raise self._account.interruption(coming.request, coming.exchange) from interrupted
+        except Interrupted:
+            raise account.interruption(coming.request, coming.exchange) from None
         except KeyboardInterrupt as pressed:
-            pressed.add_note(str(self._account.interruption(coming.request, coming.exchange)))
+            pressed.add_note(str(account.interruption(coming.request, coming.exchange)))
             raise
+        except DovtabError:
+            if coming.exchange is not None:
+                raise
+        # Somebody else's flight failed, with their patience and not ours.
+        own = self._begin(coming.request, statement, fresh=True)
+        try:
+            return self._wait(own, statement)
+        finally:
+            if own.flight is not None:
+                own.flight.leave()

@@ -30,6 +30,7 @@ class Flight(Generic[T]):
         self._waiting = 1
         self._cancelled = threading.Event()
         self._landed = threading.Event()
+        self.started = False
         self._result: T
         self._error: BaseException | None = None
 
@@ -41,9 +42,11 @@ class Flight(Generic[T]):
         """
         # A daemon: the program may end while a server is still thinking.
         thread = threading.Thread(target=self._run, name="dovtab request", daemon=True)
+        self.started = True
         try:
             thread.start()
         except RuntimeError as error:
+            self.started = False
             raise NetworkError(f"no request can be sent: {error}") from None
 
     @property

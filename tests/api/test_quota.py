@@ -70,3 +70,10 @@ def test_requests_under_way_hold_their_slots() -> None:
     assert quota.take(500.0) == 0.05
     quota.answered(500.0, attempts=3)
     assert quota.take(501.0) == pytest.approx(59, abs=0.01)
+
+
+def test_a_limit_of_nothing_is_not_believed() -> None:
+    quota = Quota()
+    assert quota.take(0.0) == 0
+    quota.answered(0.0, limit=0, remaining=0)
+    assert quota.take(1.0) == 0

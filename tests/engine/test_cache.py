@@ -88,7 +88,7 @@ def test_nobody_joins_a_flight_from_before_a_change() -> None:
     cache, land = Cache(), threading.Event()
     flight: Flight[Page | None] = Flight(lambda cancelled: (land.wait(), page(1))[1])
     flight.start()
-    cache.announce("a", 1, flight)
+    cache.announce("a", 1, flight, flight)
     assert cache.join("a") is flight
     cache.forget(1)
     assert cache.join("a") is None
@@ -100,7 +100,22 @@ def test_nobody_joins_a_flight_that_was_given_up() -> None:
     cache, land = Cache(), threading.Event()
     flight: Flight[Page | None] = Flight(lambda cancelled: (cancelled.wait(), None)[1])
     flight.start()
-    cache.announce("a", 1, flight)
+    cache.announce("a", 1, flight, flight)
     flight.leave()
     assert cache.join("a") is None
+    land.set()
+
+
+def test_an_old_flight_s_end_is_not_that_of_a_newer_one() -> None:
+    cache, land = Cache(), threading.Event()
+    flights: list[Flight[Page | None]] = []
+    for owner in ("old", "new"):
+        flight: Flight[Page | None] = Flight(lambda cancelled: (land.wait(), None)[1])
+        flight.start()
+        flights.append(flight)
+        cache.announce("a", 1, flight, owner)
+        if owner == "old":
+            cache.forget(1)
+    cache.finish("a", "old")
+    assert cache.join("a") is flights[1]
     land.set()

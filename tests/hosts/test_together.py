@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -280,3 +281,67 @@ def test_a_wait_for_the_quota_that_is_too_long_says_until_when(clock: ManualCloc
             list(db.execute(f"SELECT id FROM droplet_actions WHERE droplet_id IN ({ids})"))
         assert len(simulator.requests) == 250
         db.close()
+
+
+def test_an_action_that_was_waited_for_is_seen_to_have_ended(
+    simulator: Simulator, connect: Connect
+) -> None:
+    simulator.account.add_droplet(droplet_id=1)
+    db = connect(cache_seconds=3600)
+    status = "SELECT status FROM droplet_actions WHERE droplet_id = 1"
+    id = db.execute("SELECT droplet_actions_post(1, 'reboot') ->> 'id'").get
+    assert db.execute(status).get == "in-progress"
+    list(db.execute("SELECT droplet_actions_wait(1, ?)", (id,)))
+    assert db.execute(status).get == "completed"
+
+
+def test_an_action_whose_answer_nobody_waited_for_is_seen(clock: ManualClock) -> None:
+    with Simulator(clock=clock) as simulator:
+        simulator.account.add_droplet(droplet_id=1)
+        db = apsw.Connection(":memory:")
+        given = {"token": simulator.token, "api_url": simulator.url, "cache_seconds": 3600}
+        attach(db, resolve(given, lambda _: None))
+        simulator.latency = 0.5
+
+        def interrupt() -> None:
+            while not simulator.requests:
+                time.sleep(0.001)
+            simulator.latency = 0
+            db.interrupt()
+
+        helper = threading.Thread(target=interrupt)
+        helper.start()
+        with pytest.raises(apsw.InterruptError):
+            list(db.execute("SELECT droplet_actions_post(1, 'reboot')"))
+        helper.join()
+        list(db.execute("SELECT id FROM droplet_actions(1)"))
+        while any(thread.name == "dovtab request" for thread in threading.enumerate()):
+            time.sleep(0.001)
+        assert db.execute("SELECT count(*) FROM droplet_actions(1)").get == 1
+        db.close()
+
+
+def test_the_patience_of_another_connection_is_not_ours(clock: ManualClock) -> None:
+    with Simulator(clock=clock) as simulator:
+        simulator.account.add_droplet(droplet_id=1)
+        simulator.fault(Fault(kind="delay", seconds=1.0, times=None))
+        counts: list[Any] = []
+
+        def ask(timeout_seconds: float) -> None:
+            db = apsw.Connection(":memory:")
+            given = {"token": simulator.token, "api_url": simulator.url}
+            attach(db, resolve({**given, "timeout_seconds": timeout_seconds}, lambda _: None))
+            try:
+                counts.append(db.execute("SELECT count(*) FROM droplet_actions(1)").get)
+            except dovtab.NetworkError:
+                counts.append("lost")
+            db.close()
+
+        threads = [threading.Thread(target=ask, args=(seconds,)) for seconds in (0.2, 20)]
+        for thread in threads:
+            thread.start()
+            while not simulator.requests:
+                time.sleep(0.001)
+        for thread in threads:
+            thread.join()
+        assert counts[-1] == 0
