@@ -17,6 +17,9 @@ import httpx
 import pytest
 
 import dovtab
+from dovtab.api.clock import SystemClock
+from dovtab.api.settings import resolve
+from dovtab.hosts.connection import attach
 from dovtab.simulator import Simulator
 from engine.memory_account import action
 from raw_server import Conversation, answer, raw_server, trickle
@@ -26,8 +29,18 @@ POST = "SELECT droplet_actions_post(1, 'reboot')"
 SOON = 5.0
 
 
+class Impatient(SystemClock):
+    """The machine's clock, but nobody pauses before another attempt."""
+
+    def wait(self, event: threading.Event, seconds: float) -> bool:
+        return event.is_set()
+
+
 def connect_to(url: str, **settings: Any) -> apsw.Connection:
-    return dovtab.connect(token="a-token", api_url=url, cache_seconds=0, **settings)
+    db = apsw.Connection(":memory:")
+    given = {"token": "a-token", "api_url": url, "cache_seconds": 0, **settings}
+    attach(db, resolve(given, os.getenv), Impatient())
+    return db
 
 
 HEAD = b"HTTP/1.1 200 OK\r\n"
