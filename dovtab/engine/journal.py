@@ -1,6 +1,6 @@
 """What was asked of the API, kept for the table ``dovtab_requests``.
 
-Bounded, in memory, one for each connection. It holds paths, statuses and
+Bounded, in memory, one for each connection. It shows paths, statuses and
 errors: never a header, never a token, never a body.
 """
 
