@@ -207,7 +207,10 @@ def test_a_statement_s_parts_share_its_requests(
         db.execute("INSERT INTO t VALUES (1), (2), (3)")
 
 
-def test_the_requests_are_on_record(fleet: Simulator, db: apsw.Connection) -> None:
+def test_the_requests_are_on_record(
+    fleet: Simulator, connect: Callable[..., apsw.Connection]
+) -> None:
+    db = connect(concurrency=1)
     list(db.execute("SELECT count(*) FROM droplet_actions WHERE droplet_id IN (2, 99)"))
     columns = "seq, method, path, status, attempts, ratelimit_remaining, error"
     assert list(db.execute(f"SELECT {columns} FROM dovtab_requests")) == [
