@@ -7,7 +7,8 @@ is counted, waited for, and written down.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from threading import Event
 from typing import TYPE_CHECKING, Any
@@ -89,13 +90,9 @@ class Account:
 
         flight = Flight(call)
         try:
-            self.start(flight)
-            flight.result(self.interrupted)
-        except Interrupted:
-            raise self.interruption(request, exchange) from None
-        except KeyboardInterrupt as pressed:
-            pressed.add_note(str(self.interruption(request, exchange)))
-            raise
+            with self.telling(request, exchange):
+                self.start(flight)
+                flight.result(self.interrupted)
         finally:
             flight.leave()
         return exchange
@@ -148,6 +145,21 @@ class Account:
                 limit=exchange.ratelimit_limit,
                 remaining=exchange.ratelimit_remaining,
             )
+
+    @contextmanager
+    def telling(self, request: Request, exchange: Exchange | None) -> Iterator[None]:
+        """Whoever interrupts what is done here is told of, and it is written down.
+
+        Args:
+            exchange: None if the request is another connection's.
+        """
+        try:
+            yield
+        except Interrupted:
+            raise self.interruption(request, exchange) from None
+        except KeyboardInterrupt as pressed:
+            pressed.add_note(str(self.interruption(request, exchange)))
+            raise
 
     def interruption(self, request: Request, exchange: Exchange | None) -> Interrupted:
         """The error for a request that nobody waits for any more, written down too."""

@@ -27,7 +27,6 @@ from dovtab.errors import (
 from dovtab.resources import Resource
 
 WAIT_SECONDS = 600.0
-_ENDED = ("completed", "errored")
 _FIRST_PAUSE, _PAUSE_GROWTH, _LONGEST_PAUSE = 1.0, 1.5, 15.0
 # An action that was just made has been seen to answer 404 for a moment.
 _UNSEEN_SECONDS = 5.0
@@ -114,10 +113,11 @@ def wait(
             resource.item[0]: positive_id(resource.item[0], action_id),
         },
     )
-    return _text(_wait(account, request, request.parameters[resource.parent[0]], seconds))
+    return _text(_wait(resource, account, request, seconds))
 
 
-def _wait(account: Account, request: Request, parent: int, seconds: float) -> Json:
+def _wait(resource: Resource, account: Account, request: Request, seconds: float) -> Json:
+    column, ended = resource.ended
     started, pause, status = account.clock.monotonic(), _FIRST_PAUSE, None
     while True:
         # A poll is bounded by time; it must not use up the statement's requests.
@@ -129,10 +129,10 @@ def _wait(account: Account, request: Request, parent: int, seconds: float) -> Js
             action = exchange.answer.get(request.operation.answer)
             if not is_object(action):
                 raise AnswerError(f"{request}: the answer holds no action")
-            status = str(action.get("status"))
-            if status in _ENDED:
+            status = str(action.get(column))
+            if status in ended:
                 # What is known of the Droplet is from before this moment.
-                account.shared().cache.forget(parent)
+                account.shared().cache.forget(request.parameters[resource.parent[0]])
                 return action
         waited = account.clock.monotonic() - started
         if exchange.not_found and (

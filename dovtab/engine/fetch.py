@@ -22,8 +22,6 @@ from dovtab.engine.statement import Statement
 from dovtab.errors import AnswerError, DovtabError, Interrupted
 from dovtab.resources import Resource
 
-_ENDED = frozenset({"completed", "errored"})
-
 
 @dataclass(slots=True)
 class _Coming:
@@ -45,7 +43,8 @@ class Fetch:
         self._resource = resource
         self._account = account
         self._under_way: set[Flight[Page | None]] = set()
-        self._status = [column.name for column in resource.visible].index("status")
+        names = [column.name for column in resource.visible]
+        self._ended_column = names.index(resource.ended[0])
 
     def each(
         self,
@@ -170,21 +169,19 @@ class Fetch:
     def _is_lasting(self, request: Request, page: Page) -> bool:
         """Whether this is a single action that has ended, and will not change."""
         single = request.operation in (self._resource.get, self._resource.account_get)
-        return single and page.rows[0][self._status] in _ENDED
+        return single and page.rows[0][self._ended_column] in self._resource.ended[1]
 
     def _wait(self, coming: _Coming, statement: Statement) -> Page | None:
         if coming.flight is None:
             return coming.page
         account = self._account
         try:
-            page = coming.flight.result(account.interrupted)
-            if account.interrupted():
-                raise Interrupted("interrupted")
+            with account.telling(coming.request, coming.exchange):
+                page = coming.flight.result(account.interrupted)
+                if account.interrupted():
+                    raise Interrupted("interrupted")
             return page
         except Interrupted:
-            raise account.interruption(coming.request, coming.exchange) from None
-        except KeyboardInterrupt as pressed:
-            pressed.add_note(str(account.interruption(coming.request, coming.exchange)))
             raise
         except DovtabError:
             if coming.exchange is not None:

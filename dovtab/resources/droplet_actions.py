@@ -31,6 +31,7 @@ DROPLET_ACTIONS = Resource(
     item=("action_id", "id"),
     pager=("page", "per_page"),
     keep=("resource_type", "droplet"),
+    ended=("status", frozenset({"completed", "errored"})),
     get=Operation(
         "dropletActions_get",
         "GET",

@@ -62,7 +62,8 @@ class Resource:
     the parameter its name. ``pager`` are the columns that choose a page and its
     size. The other hidden columns are for acting. ``keep`` is the column and
     value that tell the rows of this resource from the others in an
-    account-wide list.
+    account-wide list. ``ended`` are the column and the values of an object that
+    will not change any more.
     """
 
     name: str
@@ -71,6 +72,7 @@ class Resource:
     item: tuple[str, ...]
     pager: tuple[str, str]
     keep: tuple[str, str]
+    ended: tuple[str, frozenset[str]]
     get: Operation
     list: Operation
     account_get: Operation
