@@ -130,7 +130,12 @@ class Client:
         weakref.finalize(self, self._http.close)
 
     def exchange(
-        self, exchange: Exchange, settings: Settings, clock: Clock, cancelled: Event
+        self,
+        exchange: Exchange,
+        settings: Settings,
+        clock: Clock,
+        cancelled: Event,
+        attempts: int | None = None,
     ) -> None:
         """Send a request until there is an answer, or no hope of one.
 
@@ -140,6 +145,7 @@ class Client:
             clock: for the pauses and the record.
             cancelled: set by whoever no longer wants the answer; a pause ends
                 and nothing more is sent.
+            attempts: how often to send it at most; None: as the policies say.
         """
         request = exchange.request
         started, waited = clock.monotonic(), 0.0
@@ -158,7 +164,7 @@ class Client:
                             exchange.error, clock.time() + delay, settings.max_wait_seconds
                         )
                         break
-            if delay is None or clock.wait(cancelled, delay):
+            if delay is None or exchange.attempts == attempts or clock.wait(cancelled, delay):
                 break
         exchange.duration = clock.monotonic() - started
 

@@ -31,6 +31,7 @@ class Settings:
         dry_run: give the request an action would send, and send nothing.
         concurrency: requests at once.
         cache_seconds: how long an answer may be used again.
+        look_ahead: find out what a join is going to ask for, and ask side by side.
         max_requests: requests a statement may make.
         max_wait_seconds: how long to wait for the rate limit.
         timeout_seconds: how long one request may take.
@@ -43,6 +44,7 @@ class Settings:
     dry_run: bool = False
     concurrency: int = 16
     cache_seconds: float = 5.0
+    look_ahead: bool = True
     max_requests: int = 500
     max_wait_seconds: float = 120.0
     timeout_seconds: float = 30.0
@@ -54,6 +56,7 @@ _VARIABLES = {
     "dry_run": "DOVTAB_DRY_RUN",
     "concurrency": "DOVTAB_CONCURRENCY",
     "cache_seconds": "DOVTAB_CACHE_SECONDS",
+    "look_ahead": "DOVTAB_LOOK_AHEAD",
     "max_requests": "DOVTAB_MAX_REQUESTS",
     "max_wait_seconds": "DOVTAB_MAX_WAIT_SECONDS",
     "timeout_seconds": "DOVTAB_TIMEOUT_SECONDS",
@@ -170,6 +173,7 @@ _CHECKS: dict[str, Callable[[str, Any], object]] = {
     "dry_run": _boolean,
     "concurrency": _number(1, 64, whole=True),
     "cache_seconds": _number(0, 86_400, whole=False),
+    "look_ahead": _boolean,
     "max_requests": _number(1, 1_000_000, whole=True),
     "max_wait_seconds": _number(0, 86_400, whole=False),
     "timeout_seconds": _number(0.001, 3_600, whole=False),

@@ -84,7 +84,7 @@ class Account:
 
         def call(cancelled: Event) -> None:
             try:
-                self.fly(exchange, cancelled, patience)
+                self.fly(exchange, cancelled, patience=patience)
             finally:
                 after()
 
@@ -116,6 +116,10 @@ class Account:
                 raise quota_error(self.clock.time() + delay, self.settings.max_wait_seconds)
             self.pause(delay)
 
+    def admit_at_once(self) -> bool:
+        """Take a place in the quota if one is free; for a request that nobody needs yet."""
+        return not self.interrupted() and self.shared().quota.take(self.clock.monotonic()) <= 0
+
     def begin(self, request: Request) -> Exchange:
         """Write down a request that has been admitted and is about to be sent."""
         exchange = Exchange(request, self.clock.time())
@@ -131,13 +135,25 @@ class Account:
                 self.shared().quota.answered(self.clock.monotonic(), attempts=0)
             raise
 
-    def fly(self, exchange: Exchange, cancelled: Event, patience: float | None = None) -> None:
-        """Send it and wait; in a flight's thread."""
+    def fly(
+        self,
+        exchange: Exchange,
+        cancelled: Event,
+        *,
+        patience: float | None = None,
+        attempts: int | None = None,
+    ) -> None:
+        """Send it and wait; in a flight's thread.
+
+        Args:
+            patience: seconds, if less than ``timeout_seconds``.
+            attempts: how often it may be sent, if less often than usual.
+        """
         shared, settings = self.shared(), self.settings
         if patience is not None and patience < settings.timeout_seconds:
             settings = replace(settings, timeout_seconds=max(patience, 0.001))
         try:
-            shared.client.exchange(exchange, settings, self.clock, cancelled)
+            shared.client.exchange(exchange, settings, self.clock, cancelled, attempts)
         finally:
             shared.quota.answered(
                 self.clock.monotonic(),

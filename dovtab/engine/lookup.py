@@ -31,6 +31,8 @@ class Lookup:
         page: the one page to read.
         per_page: the page size.
         wanted: how many rows SQLite will take at most.
+        company: Droplets that other scans of the statement are going to look for,
+            because a set of them came beside the one of this scan.
     """
 
     parents: tuple[int, ...] | None = None
@@ -38,6 +40,7 @@ class Lookup:
     page: int | None = None
     per_page: int | None = None
     wanted: int | None = None
+    company: tuple[int, ...] = ()
 
 
 def lookup(
@@ -57,6 +60,7 @@ def lookup(
         if argument.how == "!":
             raise ArgumentError(_why_refused(resource, argument.name))
     keys: dict[tuple[str, ...], set[int]] = {}
+    company: set[int] = set()
     pager: dict[str, int] = {}
     for argument, value in zip(arguments, argv, strict=True):
         if argument.how == "is" and value is None:
@@ -67,6 +71,8 @@ def lookup(
         for key in (resource.parent, resource.item):
             if argument.name in key:
                 keys[key] = keys.get(key, numbers) & numbers
+                if key is resource.parent and argument.how == "[]":
+                    company |= numbers
                 break
         else:
             pager[argument.name] = numbers.pop()
@@ -79,7 +85,8 @@ def lookup(
     if parents == () or items == ():
         return None
     page, per_page = (pager.get(name) for name in resource.pager)
-    return Lookup(parents, items, page, per_page, _wanted(pager))
+    others = () if parents is None or len(parents) > 1 else sorted(n for n in company if n > 0)
+    return Lookup(parents, items, page, per_page, _wanted(pager), tuple(others))
 
 
 def _integers(value: Value) -> set[int]:

@@ -9,7 +9,7 @@ Source: https://docs.digitalocean.com/reference/api/digitalocean/#tag/Droplet-Ac
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from dovtab.api.exchange import Request
@@ -59,25 +59,33 @@ class _Reader:
         alone = len(parents) == 1
         operation = resource.get if alone else resource.account_get
         path = {resource.parent[0]: parents[0]} if alone else {}
-        requests = (Request(operation, {**path, key: id}) for id in self.sought.items or ())
-        for request, page in self.fetch.each(requests, self.statement):
+        requests = [Request(operation, {**path, key: id}) for id in self.sought.items or ()]
+        for request, page in self._pages(requests, []):
             rows = self._rows(request, page.rows if page else [])
             yield from (row for row in rows if alone or not parents or row[owner] in parents)
 
     def lists(self) -> Iterator[Row]:
         """A list for each Droplet, or the account's; a Droplet that is gone has none."""
-        resource, parents = self.resource, self.sought.parents
-        firsts = (
-            [Request(resource.account_list)]
-            if parents is None
-            else (Request(resource.list, {resource.parent[0]: parent}) for parent in parents)
-        )
-        number, per_page = self.sought.page or 1, self._first_page_size()
-        requests = (self._page(first, number, per_page) for first in firsts)
-        few = self.sought.wanted is not None
-        for request, page in self.fetch.each(requests, self.statement, slow_start=few):
+        parents = self.sought.parents
+        account = self._page(Request(self.resource.account_list))
+        requests = [account] if parents is None else [self._first(parent) for parent in parents]
+        company = (self._first(parent) for parent in self.sought.company)
+        for request, page in self._pages(requests, company):
             if page is not None:
                 yield from self._list(request, page)
+
+    def _first(self, parent: int) -> Request:
+        return self._page(Request(self.resource.list, {self.resource.parent[0]: parent}))
+
+    def _pages(
+        self, requests: Sequence[Request], company: Iterable[Request]
+    ) -> Iterator[tuple[Request, Page | None]]:
+        """Each with its answer; a single one may be one of many scans of a join."""
+        if len(requests) == 1:
+            yield requests[0], self.fetch.one(requests[0], self.statement, company)
+        else:
+            few = self.sought.wanted is not None
+            yield from self.fetch.each(requests, self.statement, slow_start=few)
 
     def _list(self, request: Request, page: Page) -> Iterator[Row]:
         """The rows of a list whose first page has come."""
@@ -94,6 +102,8 @@ class _Reader:
             numbers = self._next_pages(listing, page, per_page)
             requests = (self._page(request, number, per_page) for number in numbers)
             for asked, more in self.fetch.each(requests, self.statement, fresh=listing.again):
+                if more is None and self.fetch.is_looking:
+                    return
                 if more is None:
                     raise AnswerError(f"{asked}: not found any more, though page 1 was")
                 yield from self._rows(asked, listing.take(more))
@@ -114,8 +124,11 @@ class _Reader:
         wanted = self.sought.wanted
         return PER_PAGE_MAX if wanted is None else max(1, min(wanted, PER_PAGE_MAX))
 
-    def _page(self, request: Request, page: int, per_page: int) -> Request:
-        return replace(request, query={"page": page, "per_page": per_page})
+    def _page(
+        self, request: Request, page: int | None = None, per_page: int | None = None
+    ) -> Request:
+        number, size = page or self.sought.page or 1, per_page or self._first_page_size()
+        return replace(request, query={"page": number, "per_page": size})
 
     def _rows(self, request: Request, page_rows: list[Row]) -> list[Row]:
         # The page that a row came from, or, for an action, what was said of pages.

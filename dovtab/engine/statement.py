@@ -6,19 +6,33 @@ The moment only orders things in this process, so the machine's clock will do.
 from __future__ import annotations
 
 import time
+from typing import Any
 
+from dovtab.engine.look_ahead import LookAhead
 from dovtab.errors import TooManyRequestsError
 
 
 class Statement:
-    """One execution of one SQL statement, its subqueries and joins included."""
+    """One execution of one SQL statement, its subqueries and joins included.
 
-    __slots__ = ("actions", "moment", "requests")
+    Args:
+        sql: its text, if it only reads and the host knows it.
+        bindings: what its parameters are bound to, if the host knows that.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("actions", "ahead", "bindings", "moment", "requests", "sql")
+
+    def __init__(self, sql: str | None = None, bindings: Any = None) -> None:
+        self.sql = sql
+        self.bindings = bindings
         self.moment = now()
+        self.ahead = LookAhead()
         self.requests = 0
         self.actions = 0
+
+    def end(self) -> None:
+        """It asks for nothing any more."""
+        self.ahead.end()
 
     def spend(self, allowed: int, *, acts: bool = False) -> None:
         """Count one more request.

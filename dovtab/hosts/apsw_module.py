@@ -7,6 +7,8 @@ Sources: https://sqlite.org/vtab.html, https://rogerbinns.github.io/apsw/vtable.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import apsw
 
 from dovtab.engine.account import Account
@@ -16,6 +18,8 @@ from dovtab.engine.scan import scan
 from dovtab.engine.values import SqlValue
 from dovtab.errors import SettingsError
 from dovtab.hosts.cursor import Cursor
+from dovtab.hosts.own_tables import OwnTables
+from dovtab.hosts.second_run import SecondRun
 from dovtab.hosts.statements import Statements
 from dovtab.resources import Resource
 
@@ -23,10 +27,19 @@ from dovtab.resources import Resource
 class Module:
     """xConnect. The eponymous table has no arguments; a created one may name a context."""
 
-    def __init__(self, resource: Resource, account: Account, statements: Statements) -> None:
+    def __init__(
+        self,
+        resource: Resource,
+        account: Account,
+        statements: Statements,
+        own_tables: OwnTables,
+        foresight: SecondRun | None,
+    ) -> None:
         self._resource = resource
         self._account = account
         self._statements = statements
+        self._own_tables = own_tables
+        self._foresight = foresight
 
     def Connect(
         self,
@@ -38,17 +51,34 @@ class Module:
     ) -> tuple[str, Table]:
         context = _context(databasename, args)
         account = self._account.in_context(context) if context else self._account
-        return self._resource.schema, Table(self._resource, account, self._statements)
+        self._own_tables.add(databasename, tablename)
+        fetch = Fetch(self._resource, account, self._foresight)
+
+        def gone() -> None:
+            self._own_tables.remove(databasename, tablename)
+
+        return self._resource.schema, Table(self._resource, fetch, self._statements, gone)
 
     Create = Connect
 
 
 class Table:
-    """xBestIndex and xOpen."""
+    """xBestIndex and xOpen.
 
-    def __init__(self, resource: Resource, account: Account, statements: Statements) -> None:
+    Args:
+        gone: called when SQLite has done with it.
+    """
+
+    def __init__(
+        self,
+        resource: Resource,
+        fetch: Fetch,
+        statements: Statements,
+        gone: Callable[[], None],
+    ) -> None:
+        self._gone = gone
         self.resource = resource
-        self.fetch = Fetch(resource, account)
+        self.fetch = fetch
         self.statements = statements
         self._names = tuple(column.name for column in resource.columns)
         self._pager = {self._names.index(name) for name in resource.pager}
@@ -83,7 +113,7 @@ class Table:
         )
 
     def Disconnect(self) -> None:
-        pass
+        self._gone()
 
     Destroy = Disconnect
 

@@ -14,6 +14,8 @@ from dovtab.hosts import journal_module
 from dovtab.hosts.apsw_module import Module
 from dovtab.hosts.functions import create_functions
 from dovtab.hosts.journal_module import JournalModule
+from dovtab.hosts.own_tables import OwnTables
+from dovtab.hosts.second_run import SecondRun
 from dovtab.hosts.statements import Statements
 from dovtab.resources import RESOURCES
 
@@ -37,15 +39,20 @@ def attach(
 
     account = Account(settings, interrupted, clock)
     statements = Statements(connection)
+    own_tables = OwnTables()
+    look_ahead = SecondRun(connection, statements, own_tables) if settings.look_ahead else None
     for resource in RESOURCES:
         connection.create_module(
             resource.name,
             # apsw's protocols list every optional member as if it were required.
-            cast("apsw.VTModule", Module(resource, account, statements)),
+            cast(
+                "apsw.VTModule", Module(resource, account, statements, own_tables, look_ahead)
+            ),
             use_bestindex_object=True,
             eponymous=True,
             read_only=True,
         )
+        own_tables.add_module(resource.name)
         create_functions(connection, resource, account, statements)
     connection.create_module(
         journal_module.NAME,
@@ -54,4 +61,5 @@ def attach(
         eponymous_only=True,
         read_only=True,
     )
+    own_tables.add_module(journal_module.NAME)
     return account

@@ -1,14 +1,18 @@
-"""Which statement is running.
+"""Which statement is running, and with what it was begun.
 
 SQLite does not tell a virtual table. It does tell a trace callback when a
 statement takes its first step, before it opens any table, so the statement
-that started last is the one whose tables are being opened.
+that started last is the one whose tables are being opened. What its parameters
+are bound to, apsw tells a moment earlier.
 
-Source: https://sqlite.org/c3ref/c_trace.html
+Sources: https://sqlite.org/c3ref/c_trace.html,
+https://rogerbinns.github.io/apsw/execution.html
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import apsw
@@ -21,21 +25,50 @@ class Statements:
 
     def __init__(self, connection: apsw.Connection) -> None:
         self._running: dict[int, Statement] = {}
+        self._standing_in = False
         # The identity keeps other people's traces on this connection alive.
         events = apsw.SQLITE_TRACE_STMT | apsw.SQLITE_TRACE_PROFILE
         connection.trace_v2(events, self._traced, id=self)
+        # There is one execution tracer, and it is the user's if there is one.
+        self._begun: tuple[str, Any] | None = None
+        if connection.exec_trace is None:
+            connection.exec_trace = self._executed
 
     @property
     def current(self) -> Statement:
         """Of those that are running, the one that started last."""
         return next(reversed(self._running.values()), None) or Statement()
 
+    @contextmanager
+    def standing_in(self, statement: Statement) -> Iterator[None]:
+        """What runs now belongs to this statement, and is none of its own."""
+        running, self._running = self._running, {0: statement}
+        self._standing_in = True
+        try:
+            yield
+        finally:
+            self._running, self._standing_in = running, False
+
+    def _executed(self, cursor: apsw.Cursor, sql: str, bindings: Any) -> bool:
+        self._begun = (sql, bindings)
+        return True
+
     def _traced(self, event: dict[str, Any]) -> None:
+        if self._standing_in:
+            return
         id = event["id"]
+        ended = None
         if event["code"] == apsw.SQLITE_TRACE_PROFILE:
-            self._running.pop(id, None)
+            ended = self._running.pop(id, None)
         # Triggers, and queries that a virtual table makes, come with the id of
         # who runs them. A statement that begins with a comment looks like one.
         elif not event["trigger"] or id not in self._running:
-            self._running.pop(id, None)
-            self._running[id] = Statement()
+            ended = self._running.pop(id, None)
+            self._running[id] = self._statement(event)
+        if ended is not None:
+            ended.end()
+
+    def _statement(self, event: dict[str, Any]) -> Statement:
+        sql, begun, self._begun = event["sql"], self._begun, None
+        bindings = begun[1] if begun is not None and sql in begun[0] else None
+        return Statement(sql if event["readonly"] else None, bindings)

@@ -55,5 +55,12 @@ class MemoryAccount:
             page = None if answer is None else read_answer(RESOURCE, request, answer)
             yield request, page
 
+    def one(
+        self, request: Request, statement: object, company: Iterable[Request] = ()
+    ) -> Page | None:
+        return next(self.each([request], statement))[1]
+
+    is_looking = False
+
 
 RESOURCE = DROPLET_ACTIONS

@@ -1,0 +1,194 @@
+"""Where one answer comes from: the cache, a flight under way, or a request.
+
+An answer that is known is given at once. What somebody is asking for already
+is joined. Only then is a request admitted, written down and sent, and what it
+brings is kept for whoever asks next.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from threading import Event
+
+from dovtab.api.exchange import Exchange, Request
+from dovtab.api.pages import Page
+from dovtab.engine.account import Account
+from dovtab.engine.cache import Known
+from dovtab.engine.flight import Flight
+from dovtab.engine.look_ahead import Key
+from dovtab.engine.rows import read_answer
+from dovtab.engine.statement import Statement
+from dovtab.errors import AnswerError, DovtabError, Interrupted
+from dovtab.resources import Resource
+
+
+@dataclass(slots=True)
+class Coming:
+    """A request, and its answer or the flight that will bring it.
+
+    Attributes:
+        exchange: there if the flight is our own.
+        guessed: it went out before anybody wanted it.
+    """
+
+    request: Request
+    page: Page | None = None
+    flight: Flight[Page | None] | None = None
+    exchange: Exchange | None = None
+    guessed: bool = False
+
+    @property
+    def landed(self) -> bool:
+        """Whether it is here."""
+        return self.flight is None or self.flight.landed
+
+    def leave(self) -> None:
+        """Want it no longer."""
+        if self.flight is not None:
+            self.flight.leave()
+
+
+class Source:
+    """The answers to the GETs of a table, in one account."""
+
+    def __init__(self, resource: Resource, account: Account) -> None:
+        self.account = account
+        self._resource = resource
+        names = [column.name for column in resource.visible]
+        self._ended_column = names.index(resource.ended[0])
+
+    def key(self, request: Request) -> Key:
+        """The name of the answer, among those of all accounts."""
+        return self.account.shared(), request.path
+
+    def find(self, request: Request, statement: Statement) -> Known | None:
+        """The answer, if it is known and good for this statement."""
+        return self.account.shared().cache.find(
+            request.path,
+            now=self.account.clock.monotonic(),
+            seconds=self.account.settings.cache_seconds,
+            since=statement.moment,
+        )
+
+    def begin(self, request: Request, statement: Statement, *, fresh: bool = False) -> Coming:
+        """See that the answer comes; it waits for the quota if it must.
+
+        Args:
+            fresh: take no answer that was there before.
+
+        Raises:
+            DovtabError: the request cannot be sent.
+        """
+        account, cache, key = self.account, self.account.shared().cache, self.key(request)
+        guess = None if fresh else statement.ahead.guess_for(key)
+        if guess is not None:
+            if guess.exchange is not None:
+                statement.spend(account.settings.max_requests)
+            statement.ahead.take(key)
+            return guess
+        known = None if fresh else self.find(request, statement)
+        if known is not None:
+            return Coming(request, page=known.page)
+        flight, exchange = None if fresh else cache.join(request.path), None
+        if flight is None:
+            account.admit(request, statement)
+            exchange = account.begin(request)
+            flight = self._launch(exchange)
+        return Coming(request, flight=flight, exchange=exchange)
+
+    def guess(self, request: Request, statement: Statement) -> bool:
+        """Ask for what will be wanted, unless it is known; False if it is no time for that."""
+        account, cache, key = self.account, self.account.shared().cache, self.key(request)
+        if self.find(request, statement) is not None:
+            statement.ahead.guessed(key, None)
+            return True
+        flight, exchange = cache.join(request.path), None
+        if flight is None:
+            room = account.settings.max_requests - statement.requests
+            if statement.ahead.open >= room or not account.admit_at_once():
+                return False
+            exchange = account.begin(request)
+            try:
+                flight = self._launch(exchange, attempts=1)
+            except DovtabError as error:
+                exchange.error = error
+                return False
+        coming = Coming(request, flight=flight, exchange=exchange, guessed=True)
+        statement.ahead.guessed(key, coming)
+        return True
+
+    def wait(self, coming: Coming, statement: Statement) -> Page | None:
+        """The page; None: there is no such thing.
+
+        Raises:
+            DovtabError: whatever keeps it away.
+        """
+        if coming.flight is None:
+            return coming.page
+        account = self.account
+        try:
+            with account.telling(coming.request, coming.exchange):
+                page = coming.flight.result(account.interrupted)
+                if account.interrupted():
+                    raise Interrupted("interrupted")
+            return page
+        except Interrupted:
+            raise
+        except DovtabError:
+            if coming.exchange is not None and not coming.guessed:
+                raise
+        # It failed with the patience of a guess, or of somebody else.
+        own = self.begin(coming.request, statement, fresh=True)
+        try:
+            return self.wait(own, statement)
+        finally:
+            own.leave()
+
+    def _launch(self, exchange: Exchange, attempts: int | None = None) -> Flight[Page | None]:
+        cache, path = self.account.shared().cache, exchange.request.path
+        parent = exchange.request.parameters.get(self._resource.parent[0])
+        ticket = cache.ticket()
+
+        def call(cancelled: Event) -> Page | None:
+            try:
+                self.account.fly(exchange, cancelled, attempts=attempts)
+                page = self._read(exchange)
+                cache.keep(
+                    path,
+                    page,
+                    parent=parent,
+                    now=self.account.clock.monotonic(),
+                    lasting=page is not None and self._is_lasting(exchange.request, page),
+                    ticket=ticket,
+                )
+                return page
+            finally:
+                cache.finish(path, exchange)
+
+        flight = Flight(call)
+        cache.announce(path, parent, flight, exchange)
+        try:
+            self.account.start(flight)
+        except BaseException:
+            flight.leave()
+            cache.finish(path, exchange)
+            raise
+        return flight
+
+    def _read(self, exchange: Exchange) -> Page | None:
+        if exchange.not_found and exchange.request.parameters:
+            return None
+        if exchange.error is not None:
+            raise exchange.error
+        try:
+            return read_answer(self._resource, exchange.request, exchange.answer)
+        except AnswerError as error:
+            exchange.error = error
+            raise
+        finally:
+            exchange.answer = None
+
+    def _is_lasting(self, request: Request, page: Page) -> bool:
+        """Whether this is a single action that has ended, and will not change."""
+        single = request.operation in (self._resource.get, self._resource.account_get)
+        return single and page.rows[0][self._ended_column] in self._resource.ended[1]

@@ -1,0 +1,164 @@
+"""What a statement is going to ask for: it is run once more, only to find out.
+
+``inventory JOIN droplet_actions`` makes SQLite ask for one Droplet after the
+other. While the second of them is on its way, the same statement runs again
+beside itself; our tables give what is known and note what is not.
+
+The one rule: nobody notices. The second run reads, with SQLite's own functions
+and tables and ours and nothing else; whoever has a hook on the connection has
+the statement to himself; it ends after so many steps; whatever goes wrong in
+it is forgotten. In doubt there is no second run.
+
+Source: https://sqlite.org/c3ref/set_authorizer.html
+"""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from collections.abc import Callable
+from typing import Any, cast
+
+import apsw
+
+from dovtab.api.exchange import Request
+from dovtab.engine.look_ahead import Expected, Key
+from dovtab.engine.source import Source
+from dovtab.engine.statement import Statement
+from dovtab.hosts.own_tables import OwnTables
+from dovtab.hosts.statements import Statements
+
+# A run ends when it has found so many requests, or after so many scans of our
+# tables or steps of SQLite's machine; more if the statement has come far.
+MOST_FOUND = 1_000
+MOST_SCANS, SCANS_PER_ASKED = 5_000, 2
+STEPS_BETWEEN_LOOKS = 10_000
+MOST_LOOKS, LOOKS_PER_ASKED = 200, 2
+
+_READING = (apsw.SQLITE_SELECT, apsw.SQLITE_READ, apsw.SQLITE_RECURSIVE)
+# SQLite's own, and not for running twice, or of no use if it comes out otherwise.
+_REFUSED = frozenset({"load_extension", "sqlite_log", "fts3_tokenizer"})
+_REFUSED |= {"random", "randomblob"}
+_COLLATIONS = frozenset({"binary", "nocase", "rtrim"})
+_PLAIN = (type(None), int, float, str, bytes)
+
+# A function of SQLite's that somebody put another one in the place of is not its own.
+_BUILT_IN = "SELECT name FROM pragma_function_list GROUP BY name HAVING min(builtin)"
+_COLLATION = "SELECT name FROM pragma_collation_list"
+
+Authorizer = Callable[..., int]
+
+
+class _Enough(Exception):
+    """The second run has found enough, or taken long enough."""
+
+
+class SecondRun:
+    """Looks ahead for the statements of one connection."""
+
+    def __init__(
+        self, connection: apsw.Connection, statements: Statements, own_tables: OwnTables
+    ) -> None:
+        # Not the connection itself: it would keep itself alive.
+        self._connection = weakref.ref(connection)
+        self._statements = statements
+        self._own_tables = own_tables
+        self._found: dict[Key, Expected] = {}
+        self._scans_left = self._looks_left = 0
+        self.collecting = False
+
+    def look(self, statement: Statement) -> dict[Key, Expected]:
+        """All that it is going to ask for and has not yet, in order, as far as can be told."""
+        connection = self._connection()
+        self._found = {}
+        self._scans_left = MOST_SCANS + SCANS_PER_ASKED * statement.ahead.asked
+        self._looks_left = MOST_LOOKS + LOOKS_PER_ASKED * statement.ahead.asked
+        if (
+            connection is not None
+            and statement.sql is not None
+            and _are_plain(statement.bindings)
+            and _is_undisturbed(connection)
+        ):
+            with self._statements.standing_in(statement):
+                self._run(connection, statement.sql, statement.bindings)
+        return self._found
+
+    def came_by(self, key: Key, source: Source, request: Request, *, new: bool) -> None:
+        """While ``collecting``: this would be asked for; ``new`` if it is not known."""
+        if new:
+            self._found.setdefault(key, (source, request))
+        self._scans_left -= 1
+        if self._scans_left <= 0 or len(self._found) >= MOST_FOUND:
+            raise _Enough
+
+    def _run(self, connection: apsw.Connection, sql: str, bindings: Any) -> None:
+        cursor = connection.cursor()
+        # The connection's own would note the second run as if it were a first.
+        cursor.exec_trace = lambda *begun: True
+        self.collecting = True
+        try:
+            if not _COLLATIONS.issuperset(_names(cursor, _COLLATION)):
+                return
+            connection.authorizer = self._authorizer(connection, cursor)
+            connection.set_progress_handler(self._is_long, STEPS_BETWEEN_LOOKS, id=self)
+            flags = apsw.SQLITE_PREPARE_DONT_LOG
+            for _ in cursor.execute(sql, bindings, prepare_flags=flags):
+                pass
+        except Exception:
+            return
+        finally:
+            connection.authorizer = None
+            connection.set_progress_handler(None, id=self)
+            self.collecting = False
+            cursor.close(True)
+
+    def _is_long(self) -> bool:
+        self._looks_left -= 1
+        return self._looks_left <= 0
+
+    def _authorizer(self, connection: apsw.Connection, cursor: apsw.Cursor) -> Authorizer:
+        functions = _names(cursor, _BUILT_IN) - _REFUSED
+        foreign = self._own_tables.others(connection, cursor)
+
+        def authorize(
+            operation: int,
+            first: str | None,
+            second: str | None,
+            database: str | None,
+            _: object,
+        ) -> int:
+            if operation == apsw.SQLITE_FUNCTION:
+                allowed = (second or "").lower() in functions
+            elif operation == apsw.SQLITE_READ:
+                allowed = not foreign(database or "main", first or "")
+            else:
+                allowed = operation in _READING
+            return apsw.SQLITE_OK if allowed else apsw.SQLITE_DENY
+
+        return authorize
+
+
+def _is_undisturbed(connection: apsw.Connection) -> bool:
+    """Whether no code of the user's hangs on the connection.
+
+    apsw tells the collector of everything that it would call, and nobody else.
+    """
+    hooks = [hook for hook in gc.get_referents(connection) if callable(hook)]
+    return all(hook is apsw.Cursor or _is_ours(hook) for hook in hooks)
+
+
+def _is_ours(hook: object) -> bool:
+    return (getattr(hook, "__module__", None) or "").startswith("dovtab.")
+
+
+def _are_plain(bindings: object) -> bool:
+    """Whether binding them again calls nothing of the user's."""
+    if type(bindings) is dict:
+        bindings = list(bindings.values())
+    if type(bindings) in (list, tuple):
+        return all(type(value) in _PLAIN for value in cast("list[object]", bindings))
+    return bindings is None
+
+
+def _names(cursor: apsw.Cursor, query: str) -> set[str]:
+    return {name.lower() for (name,) in cursor.execute(query)}
