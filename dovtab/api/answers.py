@@ -9,10 +9,11 @@ Source: https://docs.digitalocean.com/reference/api/digitalocean/#section/Introd
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+
+import orjson
 
 from dovtab.api.exchange import Exchange, Json
 from dovtab.api.token import Token
@@ -42,23 +43,47 @@ def read_reply(exchange: Exchange, reply: Reply, token: Token) -> None:
     A 404 counts as "there is no such thing" only in the API's own words: a
     wrong address answers 404 too, and that must not look like an empty table.
     """
-    body = _json_object(reply.body)
     exchange.status = reply.status
     exchange.error = None
     exchange.ratelimit_limit = _whole(reply.headers.get("ratelimit-limit"))
     exchange.ratelimit_remaining = _whole(reply.headers.get("ratelimit-remaining"))
+    well = 200 <= reply.status < 300
+    # What went well is read by whoever wants it, and in his own time.
+    body = None if well else _json_object(reply.body)
     request_id = reply.headers.get("x-request-id") or (body or {}).get("request_id")
     exchange.request_id = quoted(request_id, token) if isinstance(request_id, str) else None
-    if 200 <= reply.status < 300:
-        if body is None:
-            problem = reply.problem or f"{len(reply.body)} bytes) is not a JSON object"
-            exchange.error = AnswerError(
-                f"{exchange.request}: the answer ({reply.status}, {problem}"
-            )
-        exchange.answer = body
+    if well:
+        exchange.body = reply.body
+        if reply.problem is not None:
+            exchange.error = _unreadable(exchange, reply.problem)
+        elif exchange.request.acts and _json_object(reply.body) is None:
+            # A POST that was answered like this may have run.
+            exchange.error = _no_object(exchange, reply.body)
         return
     exchange.not_found = reply.status == 404 and (body or {}).get("id") == "not_found"
     exchange.error = _api_error(exchange, reply.status, body, token)
+
+
+def decode(exchange: Exchange) -> dict[str, Json]:
+    """The JSON object that a 2xx has brought.
+
+    Raises:
+        AnswerError: it is none; ``exchange.error`` too.
+    """
+    body = exchange.body or b""
+    decoded = _json_object(body)
+    if decoded is None:
+        exchange.error = _no_object(exchange, body)
+        raise exchange.error
+    return decoded
+
+
+def _no_object(exchange: Exchange, body: bytes) -> AnswerError:
+    return _unreadable(exchange, f"{len(body)} bytes) is not a JSON object")
+
+
+def _unreadable(exchange: Exchange, problem: str) -> AnswerError:
+    return AnswerError(f"{exchange.request}: the answer ({exchange.status}, {problem}")
 
 
 def rate_limit_error(error: DovtabError | None, until: float, max_wait: float) -> DovtabError:
@@ -139,27 +164,10 @@ def _hint(exchange: Exchange, status: int, token: Token) -> str:
 
 def _json_object(body: bytes) -> dict[str, Json] | None:
     try:
-        text = body.decode("utf-8")
-        decoded = json.loads(text, parse_constant=_no_constant)
-    except (ValueError, RecursionError):
-        return None
-    # An escaped half of a surrogate pair is text that SQLite cannot hold.
-    if "\\ud" in text.lower() and not _encodable(decoded):
+        decoded = orjson.loads(body)
+    except orjson.JSONDecodeError:
         return None
     return decoded if isinstance(decoded, dict) else None
-
-
-def _no_constant(word: str) -> Json:
-    # NaN and Infinity are Python's, not JSON's.
-    raise ValueError(word)
-
-
-def _encodable(decoded: Json) -> bool:
-    try:
-        json.dumps(decoded, ensure_ascii=False).encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _whole(text: str | None) -> int | None:

@@ -27,28 +27,29 @@ class Request:
         parameters: the path's, by name.
         query: what follows the ``?``, in order.
         body: the JSON object of a POST.
+        path: the path and the query, as they go over the wire.
+
+    >>> from dovtab.resources import DROPLET_ACTIONS
+    >>> Request(DROPLET_ACTIONS.list, {"droplet_id": 7}, {"page": 2}).path
+    '/v2/droplets/7/actions?page=2'
     """
 
     operation: Operation
     parameters: dict[str, int] = field(default_factory=dict)
     query: dict[str, str | int] = field(default_factory=dict)
     body: dict[str, Json] | None = None
+    path: str = field(init=False)
 
     @property
     def acts(self) -> bool:
         """Whether it changes something, so that running it twice is not harmless."""
         return self.operation.method == "POST"
 
-    @property
-    def path(self) -> str:
-        """The path and the query, as they go over the wire.
-
-        >>> from dovtab.resources import DROPLET_ACTIONS
-        >>> Request(DROPLET_ACTIONS.list, {"droplet_id": 7}, {"page": 2}).path
-        '/v2/droplets/7/actions?page=2'
-        """
+    def __post_init__(self) -> None:
         path = self.operation.path.format_map(self.parameters)
-        return f"{path}?{urlencode(self.query, quote_via=quote)}" if self.query else path
+        if self.query:
+            path += f"?{urlencode(self.query, quote_via=quote)}"
+        object.__setattr__(self, "path", path)
 
     def __str__(self) -> str:
         return f"{self.operation.method} {self.path}"
@@ -63,7 +64,7 @@ class Exchange:
         duration: seconds, waits and repetitions included; None: it is under way.
         attempts: how often it was sent.
         status: of the last answer, or None.
-        answer: the decoded JSON of a 2xx.
+        body: of a 2xx, until it is decoded.
         not_found: the API itself said that there is no such thing.
         uncertain: a POST may have run although no answer says so.
         request_id: what DigitalOcean calls the last attempt.
@@ -77,7 +78,7 @@ class Exchange:
     duration: float | None = None
     attempts: int = 0
     status: int | None = None
-    answer: Json = None
+    body: bytes | None = None
     not_found: bool = False
     uncertain: bool = False
     request_id: str | None = None

@@ -12,6 +12,7 @@ import json
 import random
 from datetime import UTC, datetime
 
+from dovtab.api.answers import decode
 from dovtab.api.exchange import MAY_HAVE_RUN, Json, Request
 from dovtab.engine.account import Account
 from dovtab.engine.action_request import droplet_request, positive_id, shown, tag_request
@@ -126,7 +127,7 @@ def _wait(resource: Resource, account: Account, request: Request, seconds: float
         if not exchange.not_found:
             if exchange.error is not None:
                 raise exchange.error
-            action = exchange.answer.get(request.operation.answer)
+            action = decode(exchange).get(request.operation.answer)
             if not is_object(action):
                 raise AnswerError(f"{request}: the answer holds no action")
             status = str(action.get(column))
@@ -163,7 +164,7 @@ def _send(
         if exchange.uncertain:
             exchange.error.args = (f"{exchange.error}{MAY_HAVE_RUN}",)
         raise exchange.error
-    return dict(exchange.answer)
+    return decode(exchange)
 
 
 def _check_allowed(account: Account) -> None:

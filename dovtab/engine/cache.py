@@ -13,9 +13,9 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from dovtab.api.pages import Page
+from dovtab.engine.answer import Answer
 from dovtab.engine.flight import Flight
 from dovtab.engine.statement import now as this_moment
 
@@ -24,13 +24,14 @@ KEPT_ROWS = 20_000
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """An answer: a page, or None for "there is no such thing"."""
+    """An answer, since when it is known, and how much room it was given."""
 
-    page: Page | None
+    answer: Answer
     stored_at: float
     moment: int
     lasting: bool
     parent: int | None
+    weight: int
 
 
 class Cache:
@@ -41,10 +42,10 @@ class Cache:
         self._kept_rows = kept_rows
         self._rows = 0
         self._known: OrderedDict[str, Known] = OrderedDict()
-        self._flights: dict[str, tuple[int | None, Flight[Page | None], object]] = {}
+        self._flights: dict[str, tuple[int | None, Flight[Answer], object]] = {}
         self._forgotten = 0
 
-    def find(self, path: str, *, now: float, seconds: float, since: int) -> Known | None:
+    def find(self, path: str, *, now: float, seconds: float, since: int) -> Answer | None:
         """A good answer, if there is one.
 
         Args:
@@ -59,9 +60,9 @@ class Cache:
             if not (known.lasting or known.moment >= since or now - known.stored_at < seconds):
                 return None
             self._known.move_to_end(path)
-            return known
+            return known.answer
 
-    def join(self, path: str) -> Flight[Page | None] | None:
+    def join(self, path: str) -> Flight[Answer] | None:
         """The flight that is under way for this path, now for us too."""
         with self._lock:
             _, flight, _ = self._flights.get(path, (None, None, None))
@@ -73,7 +74,7 @@ class Cache:
             return self._forgotten
 
     def announce(
-        self, path: str, parent: int | None, flight: Flight[Page | None], owner: object
+        self, path: str, parent: int | None, flight: Flight[Answer], owner: object
     ) -> None:
         """Let others join this flight.
 
@@ -93,7 +94,7 @@ class Cache:
     def keep(
         self,
         path: str,
-        page: Page | None,
+        answer: Answer,
         *,
         parent: int | None,
         now: float,
@@ -105,10 +106,27 @@ class Cache:
             if ticket != self._forgotten:
                 return
             self._drop(path)
-            self._known[path] = Known(page, now, this_moment(), lasting, parent)
-            self._rows += _weight(page)
-            while self._rows > self._kept_rows and len(self._known) > 1:
-                self._drop(next(iter(self._known)))
+            weight = answer.weight
+            self._known[path] = Known(answer, now, this_moment(), lasting, parent, weight)
+            self._rows += weight
+            self._make_room()
+
+    def weigh(self, path: str) -> None:
+        """The answer has been read: now it is certain how many rows it has."""
+        with self._lock:
+            known = self._known.get(path)
+            if known is not None:
+                weight = known.answer.weight
+                self._rows += weight - known.weight
+                self._known[path] = replace(known, weight=weight)
+                self._make_room()
+
+    def drop(self, path: str, answer: Answer) -> None:
+        """Keep this answer no longer; it cannot be read."""
+        with self._lock:
+            known = self._known.get(path)
+            if known is not None and known.answer is answer:
+                self._drop(path)
 
     def forget(self, parent: int | None) -> None:
         """Drop what may no longer be true of a Droplet; None: of any.
@@ -129,8 +147,8 @@ class Cache:
     def _drop(self, path: str) -> None:
         known = self._known.pop(path, None)
         if known is not None:
-            self._rows -= _weight(known.page)
+            self._rows -= known.weight
 
-
-def _weight(page: Page | None) -> int:
-    return 1 + (len(page.rows) if page else 0)
+    def _make_room(self) -> None:
+        while self._rows > self._kept_rows and len(self._known) > 1:
+            self._drop(next(iter(self._known)))

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from dovtab.api.exchange import Request
 from dovtab.api.pages import Page
 from dovtab.engine.account import Account
+from dovtab.engine.answer import Answer
 from dovtab.engine.flight import Flight
 from dovtab.engine.look_ahead import Foresight
 from dovtab.engine.source import Coming, Source
@@ -33,7 +34,7 @@ class Fetch:
         self._source = Source(resource, account)
         self._account = account
         self._foresight = foresight
-        self._under_way: set[Flight[Page | None]] = set()
+        self._under_way: set[Flight[Answer]] = set()
 
     @property
     def is_looking(self) -> bool:
@@ -140,13 +141,9 @@ class Fetch:
 
     def _known(self, request: Request, statement: Statement) -> Page | None:
         """In a look: what is known of it; who would ask, and for what, is noted."""
-        ahead, source, key = statement.ahead, self._source, self._source.key(request)
-        known, guess = source.find(request, statement), statement.ahead.guess_for(key)
+        source, key = self._source, self._source.key(request)
+        known = source.find(request, statement)
         if self._foresight is not None:
-            new = ahead.is_to_come(key, known=known is not None)
+            new = statement.ahead.is_to_come(key, known=known is not None)
             self._foresight.came_by(key, source, request, new=new)
-        if known is not None:
-            return known.page
-        return (
-            guess.flight.landed_with if guess is not None and guess.flight is not None else None
-        )
+        return known.page if known is not None else None

@@ -54,11 +54,6 @@ class Flight(Generic[T]):
         """Whether the call has ended."""
         return self._landed.is_set()
 
-    @property
-    def landed_with(self) -> T | None:
-        """What it has brought; None while it is under way, and if it went wrong."""
-        return self._result if self.landed and self._error is None else None
-
     def join(self) -> bool:
         """Wait for it too; False when it has been given up already."""
         with self._lock:

@@ -52,7 +52,7 @@ def _row(seq: int, exchange: Exchange) -> Row:
     # A 404 that means "no such Droplet" is an answer, not an error.
     error = None if exchange.not_found or exchange.error is None else str(exchange.error)
     duration = exchange.duration
-    return [
+    return (
         seq,
         rfc3339(exchange.started_at),
         exchange.request.operation.method,
@@ -63,7 +63,7 @@ def _row(seq: int, exchange: Exchange) -> Row:
         exchange.request_id,
         exchange.ratelimit_remaining,
         error,
-    ]
+    )
 
 
 def rfc3339(seconds: float) -> str:

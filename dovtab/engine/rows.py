@@ -9,9 +9,11 @@ Pure.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from operator import itemgetter
 from typing import TypeGuard
+
+import orjson
 
 from dovtab.api.exchange import Json, Request
 from dovtab.api.pages import Page
@@ -33,8 +35,8 @@ def read_answer(resource: Resource, request: Request, answer: Json) -> Page:
         if not is_object(items) or items["id"] != wanted:
             raise AnswerError(f"{request}: '{member}' is not the one asked for")
         return Page(_read_rows(resource, request, [items]), 1, has_next=False)
-    if not isinstance(items, list) or not all(map(is_object, items)):
-        raise AnswerError(f"{request}: '{member}' is not a list of objects with an id")
+    if not isinstance(items, list) or not set(map(type, items)) <= {dict}:
+        raise AnswerError(f"{request}: '{member}' is not a list of objects")
     return Page(
         _read_rows(resource, request, items),
         _total(request, fields.get("meta")),
@@ -57,20 +59,20 @@ def complete(
 ) -> list[Row]:
     """The rows as SQLite gets them: with the hidden columns, and the rowid at the end.
 
-    SQLite asks for the rowid as column -1, and a Python list answers that too.
+    SQLite asks for the rowid as column -1, and a Python tuple answers that too.
     Without a Droplet in the request only the resource's own rows are kept.
 
     Args:
         parent: the Droplet that was asked for; None: the one in the row.
         others: values of the other hidden columns, by name.
     """
-    rest = [others.get(c.name) for c in resource.columns if c.hidden][2:]
+    rest = tuple(others.get(c.name) for c in resource.columns if c.hidden)[2:]
     if parent is not None:
-        return [[*row, parent, row[0], *rest, row[0]] for row in page_rows]
+        return [(*row, parent, row[0], *rest, row[0]) for row in page_rows]
     names = [column.name for column in resource.visible]
     owner, kept = names.index(resource.parent[1]), names.index(resource.keep[0])
     return [
-        [*row, row[owner], row[0], *rest, row[0]]
+        (*row, row[owner], row[0], *rest, row[0])
         for row in page_rows
         if row[kept] == resource.keep[1]
     ]
@@ -79,58 +81,48 @@ def complete(
 def _read_rows(resource: Resource, where: object, items: list[dict[str, Json]]) -> list[Row]:
     columns = resource.visible
     names = [column.name for column in columns]
-    texts = _JsonTexts()
-    as_json = [n for n, column in enumerate(columns) if column.json]
-    right: set[tuple[type, ...]] = set()
-    rows: list[Row] = []
-    for item in items:
-        row: Row = [item.get(name) for name in names]
-        for n in as_json:
-            row[n] = texts.of(row[n])
-        # Most rows of a page are of the same kinds, so each kind is looked at once.
-        kinds = tuple(map(type, row))
-        if kinds not in right:
-            _check_kinds(columns, kinds, where)
-            right.add(kinds)
-        rows.append(row)
-    _check_sizes(columns, rows, where)
-    return rows
+    try:
+        found = list(map(itemgetter(*names), items))
+    except KeyError:
+        found = [tuple(map(item.get, names)) for item in items]
+    # By column: what is the same for all of it is then looked at once.
+    cells = list(zip(*found, strict=True)) or [()] * len(columns)
+    read = [_read_column(*its, where) for its in zip(columns, cells, strict=True)]
+    if None in read[0] or min(read[0], default=1) < 1:
+        raise AnswerError(f"{where}: an object has no {names[0]}")
+    return list(zip(*read, strict=True))
 
 
-class _JsonTexts:
-    """JSON text of values of which a page has few different ones, such as regions."""
-
-    def __init__(self) -> None:
-        self._seen: list[tuple[Json, str]] = []
-
-    def of(self, value: Json) -> str | None:
-        if value is None:
-            return None
-        for seen, text in self._seen:
-            if seen == value:
-                return text
-        text = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
-        self._seen = [(value, text), *self._seen[:15]]
-        return text
-
-
-def _check_kinds(columns: tuple[Column, ...], kinds: tuple[type, ...], where: object) -> None:
-    for column, kind in zip(columns, kinds, strict=True):
-        wanted = int if column.type == "INTEGER" else str
-        if kind not in (wanted, type(None)):
-            raise AnswerError(
-                f"{where}: {column.name} is a {kind.__name__}, where the API documents"
-                f" {'an integer' if wanted is int else 'a text'}"
-            )
+def _read_column(column: Column, cells: Sequence[Json], where: object) -> Sequence[Json]:
+    if column.json:
+        try:
+            return _json_texts(cells)
+        except orjson.JSONEncodeError:
+            raise AnswerError(f"{where}: {column.name} is nested too deeply") from None
+    wanted = int if column.type == "INTEGER" else str
+    for kind in set(map(type, cells)) - {wanted, type(None)}:
+        raise AnswerError(
+            f"{where}: {column.name} is a {kind.__name__}, where the API documents"
+            f" {'an integer' if wanted is int else 'a text'}"
+        )
+    if wanted is int:
+        numbers = [cell for cell in cells if cell is not None]
+        if numbers and not -(2**63) <= min(numbers) <= max(numbers) < 2**63:
+            raise AnswerError(f"{where}: {column.name} is larger than 64 bits")
+    return cells
 
 
-def _check_sizes(columns: tuple[Column, ...], rows: list[Row], where: object) -> None:
-    for n, column in enumerate(columns):
-        if column.type == "INTEGER":
-            for row in rows:
-                number = row[n]
-                if isinstance(number, int) and not -(2**63) <= number < 2**63:
-                    raise AnswerError(f"{where}: {column.name} is larger than 64 bits")
+def _json_texts(cells: Sequence[Json]) -> list[str | None]:
+    """JSON text of each. A page has few different regions, and each is kept once."""
+    texts: dict[bytes, str] = {}
+    found: list[str | None] = []
+    for cell in cells:
+        encoded = orjson.dumps(cell)
+        text = texts.get(encoded)
+        if text is None:
+            text = texts[encoded] = encoded.decode()
+        found.append(None if cell is None else text)
+    return found
 
 
 def _total(where: object, meta: Json) -> int:

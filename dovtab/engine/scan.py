@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 
 from dovtab.api.exchange import Request
 from dovtab.api.pages import PER_PAGE_MAX, Listing, Page
@@ -41,7 +42,8 @@ def scan(
     if sought is None:
         return iter(())
     reader = _Reader(resource, sought, fetch, statement)
-    return reader.items() if sought.items is not None else reader.lists()
+    # A row costs no step of a generator: only a page does.
+    return chain.from_iterable(reader.items() if sought.items is not None else reader.lists())
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +53,8 @@ class _Reader:
     fetch: Fetch
     statement: Statement
 
-    def items(self) -> Iterator[Row]:
-        """One request an action; at the Droplet's address if there is just one."""
+    def items(self) -> Iterator[list[Row]]:
+        """Page by page: one request an action; at the Droplet's address if there is just one."""
         resource, parents = self.resource, self.sought.parents or ()
         key = resource.item[0]
         owner = len(resource.visible)
@@ -62,10 +64,10 @@ class _Reader:
         requests = [Request(operation, {**path, key: id}) for id in self.sought.items or ()]
         for request, page in self._pages(requests, []):
             rows = self._rows(request, page.rows if page else [])
-            yield from (row for row in rows if alone or not parents or row[owner] in parents)
+            yield [row for row in rows if alone or not parents or row[owner] in parents]
 
-    def lists(self) -> Iterator[Row]:
-        """A list for each Droplet, or the account's; a Droplet that is gone has none."""
+    def lists(self) -> Iterator[list[Row]]:
+        """Page by page: a list for each Droplet, or the account's; a Droplet that is gone has none."""
         parents = self.sought.parents
         account = self._page(Request(self.resource.account_list))
         requests = [account] if parents is None else [self._first(parent) for parent in parents]
@@ -87,13 +89,13 @@ class _Reader:
             few = self.sought.wanted is not None
             yield from self.fetch.each(requests, self.statement, slow_start=few)
 
-    def _list(self, request: Request, page: Page) -> Iterator[Row]:
-        """The rows of a list whose first page has come."""
+    def _list(self, request: Request, page: Page) -> Iterator[list[Row]]:
+        """The pages of a list whose first page has come."""
         if self.sought.page is not None:
-            yield from self._rows(request, page.rows)
+            yield self._rows(request, page.rows)
             return
         listing = Listing(Request(request.operation, request.parameters))
-        yield from self._rows(request, listing.take(page))
+        yield self._rows(request, listing.take(page))
         per_page = self.sought.per_page or PER_PAGE_MAX
         if self._first_page_size() != per_page:
             # SQLite wanted more than its LIMIT: once again, in pages of full size.
@@ -106,7 +108,7 @@ class _Reader:
                     return
                 if more is None:
                     raise AnswerError(f"{asked}: not found any more, though page 1 was")
-                yield from self._rows(asked, listing.take(more))
+                yield self._rows(asked, listing.take(more))
                 if listing.next_page is None or listing.again:
                     break
 

@@ -13,10 +13,9 @@ from threading import Event
 from dovtab.api.exchange import Exchange, Request
 from dovtab.api.pages import Page
 from dovtab.engine.account import Account
-from dovtab.engine.cache import Known
+from dovtab.engine.answer import Answer
 from dovtab.engine.flight import Flight
 from dovtab.engine.look_ahead import Key
-from dovtab.engine.rows import read_answer
 from dovtab.engine.statement import Statement
 from dovtab.errors import AnswerError, DovtabError, Interrupted
 from dovtab.resources import Resource
@@ -24,7 +23,7 @@ from dovtab.resources import Resource
 
 @dataclass(slots=True)
 class Coming:
-    """A request, and its answer or the flight that will bring it.
+    """A request, and its page or the flight that will bring an answer.
 
     Attributes:
         exchange: there if the flight is our own.
@@ -33,7 +32,7 @@ class Coming:
 
     request: Request
     page: Page | None = None
-    flight: Flight[Page | None] | None = None
+    flight: Flight[Answer] | None = None
     exchange: Exchange | None = None
     guessed: bool = False
 
@@ -61,14 +60,23 @@ class Source:
         """The name of the answer, among those of all accounts."""
         return self.account.shared(), request.path
 
-    def find(self, request: Request, statement: Statement) -> Known | None:
-        """The answer, if it is known and good for this statement."""
-        return self.account.shared().cache.find(
+    def find(self, request: Request, statement: Statement) -> Coming | None:
+        """What is known and good for this statement."""
+        cache = self.account.shared().cache
+        answer = cache.find(
             request.path,
             now=self.account.clock.monotonic(),
             seconds=self.account.settings.cache_seconds,
             since=statement.moment,
         )
+        if answer is None:
+            return None
+        try:
+            return Coming(request, page=answer.page())
+        except AnswerError:
+            # Somebody else's, and he never read it.
+            cache.drop(request.path, answer)
+            return None
 
     def begin(self, request: Request, statement: Statement, *, fresh: bool = False) -> Coming:
         """See that the answer comes; it waits for the quota if it must.
@@ -88,7 +96,7 @@ class Source:
             return guess
         known = None if fresh else self.find(request, statement)
         if known is not None:
-            return Coming(request, page=known.page)
+            return known
         flight, exchange = None if fresh else cache.join(request.path), None
         if flight is None:
             account.admit(request, statement)
@@ -128,10 +136,10 @@ class Source:
         account = self.account
         try:
             with account.telling(coming.request, coming.exchange):
-                page = coming.flight.result(account.interrupted)
+                answer = coming.flight.result(account.interrupted)
                 if account.interrupted():
                     raise Interrupted("interrupted")
-            return page
+            return self._read(coming.request, answer)
         except Interrupted:
             raise
         except DovtabError:
@@ -144,24 +152,15 @@ class Source:
         finally:
             own.leave()
 
-    def _launch(self, exchange: Exchange, attempts: int | None = None) -> Flight[Page | None]:
+    def _launch(self, exchange: Exchange, attempts: int | None = None) -> Flight[Answer]:
         cache, path = self.account.shared().cache, exchange.request.path
         parent = exchange.request.parameters.get(self._resource.parent[0])
         ticket = cache.ticket()
 
-        def call(cancelled: Event) -> Page | None:
+        def call(cancelled: Event) -> Answer:
             try:
                 self.account.fly(exchange, cancelled, attempts=attempts)
-                page = self._read(exchange)
-                cache.keep(
-                    path,
-                    page,
-                    parent=parent,
-                    now=self.account.clock.monotonic(),
-                    lasting=page is not None and self._is_lasting(exchange.request, page),
-                    ticket=ticket,
-                )
-                return page
+                return self._keep(exchange, parent, ticket)
             finally:
                 cache.finish(path, exchange)
 
@@ -175,20 +174,35 @@ class Source:
             raise
         return flight
 
-    def _read(self, exchange: Exchange) -> Page | None:
-        if exchange.not_found and exchange.request.parameters:
-            return None
-        if exchange.error is not None:
+    def _keep(self, exchange: Exchange, parent: int | None, ticket: int) -> Answer:
+        """The answer that a flight brings home, now there for all."""
+        missing = exchange.not_found and bool(exchange.request.parameters)
+        if exchange.error is not None and not missing:
             raise exchange.error
-        try:
-            return read_answer(self._resource, exchange.request, exchange.answer)
-        except AnswerError as error:
-            exchange.error = error
-            raise
-        finally:
-            exchange.answer = None
+        answer = Answer(self._resource, exchange)
+        self.account.shared().cache.keep(
+            exchange.request.path,
+            answer,
+            parent=parent,
+            now=self.account.clock.monotonic(),
+            lasting=not missing and self._is_lasting(exchange.request, answer),
+            ticket=ticket,
+        )
+        return answer
 
-    def _is_lasting(self, request: Request, page: Page) -> bool:
+    def _read(self, request: Request, answer: Answer) -> Page | None:
+        cache = self.account.shared().cache
+        try:
+            page = answer.page()
+        except AnswerError:
+            cache.drop(request.path, answer)
+            raise
+        cache.weigh(request.path)
+        return page
+
+    def _is_lasting(self, request: Request, answer: Answer) -> bool:
         """Whether this is a single action that has ended, and will not change."""
-        single = request.operation in (self._resource.get, self._resource.account_get)
-        return single and page.rows[0][self._ended_column] in self._resource.ended[1]
+        if request.operation not in (self._resource.get, self._resource.account_get):
+            return False
+        page = answer.page()
+        return page is not None and page.rows[0][self._ended_column] in self._resource.ended[1]

@@ -1,6 +1,6 @@
 """xFilter, xNext, xEof and xColumn over an iterator of rows.
 
-A row is a list whose last element is the rowid. ``Column`` is then the row's own
+A row is a tuple whose last element is the rowid. ``Column`` is then the row's own
 ``__getitem__``: SQLite gets a value with one call into C, and the rowid with -1.
 
 Source: https://rogerbinns.github.io/apsw/vtable.html#vtcursor-class

@@ -33,7 +33,7 @@ class JournalModule:
 
     def _rows(self) -> Iterator[Row]:
         # The sequence number is the rowid too.
-        return ([*record, record[0]] for record in self._journal.requests())
+        return ((*record, record[0]) for record in self._journal.requests())
 
     def Disconnect(self) -> None:
         pass

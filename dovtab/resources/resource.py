@@ -15,7 +15,7 @@ from typing import Literal
 
 Cell = int | float | str | None
 # A row's cells in the order of the columns. The first column is the row's id.
-Row = list[Cell]
+Row = tuple[Cell, ...]
 
 
 @dataclass(frozen=True, slots=True)

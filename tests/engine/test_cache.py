@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from typing import Any
 
-from dovtab.api.pages import Page
+from dovtab.api.exchange import Exchange, Request
+from dovtab.engine.answer import Answer
 from dovtab.engine.cache import Cache
 from dovtab.engine.flight import Flight
+from engine.memory_account import RESOURCE, action
 
 
-def page(count: int) -> Page:
-    return Page([[n] for n in range(count)], count, False)
+def answer(count: int | None) -> Answer:
+    """An answer with so many rows, and read; None: there is no such thing."""
+    request = Request(RESOURCE.list, {"droplet_id": 1})
+    exchange = Exchange(request, 0.0, not_found=count is None)
+    rows = [action(n + 1, 1) for n in range(count or 0)]
+    exchange.body = json.dumps({"actions": rows, "meta": {"total": count}}).encode()
+    made = Answer(RESOURCE, exchange)
+    made.page()
+    return made
 
 
 def keep(cache: Cache, path: str, count: int = 1, **more: Any) -> None:
@@ -21,7 +31,7 @@ def keep(cache: Cache, path: str, count: int = 1, **more: Any) -> None:
         "lasting": False,
         "ticket": cache.ticket(),
     }
-    cache.keep(path, page(count), **(how | more))
+    cache.keep(path, answer(count), **(how | more))
 
 
 def knows(cache: Cache, path: str, *, now: float = 0.0, seconds: float = 5.0) -> bool:
@@ -57,10 +67,10 @@ def test_an_answer_that_is_kept_again_counts_once() -> None:
 
 def test_what_there_is_not_is_known_too() -> None:
     cache = Cache()
-    cache.keep("a", None, parent=1, now=0.0, lasting=False, ticket=cache.ticket())
+    cache.keep("a", answer(None), parent=1, now=0.0, lasting=False, ticket=cache.ticket())
     known = cache.find("a", now=1.0, seconds=5.0, since=2**63)
     assert known is not None
-    assert known.page is None
+    assert known.page() is None
 
 
 def test_an_answer_that_was_on_its_way_during_a_change_is_not_kept() -> None:
@@ -86,19 +96,20 @@ def test_a_change_drops_its_droplet_and_the_account_s_lists() -> None:
 
 def test_nobody_joins_a_flight_from_before_a_change() -> None:
     cache, land = Cache(), threading.Event()
-    flight: Flight[Page | None] = Flight(lambda cancelled: (land.wait(), page(1))[1])
+    one = answer(1)
+    flight: Flight[Answer] = Flight(lambda cancelled: (land.wait(), one)[1])
     flight.start()
     cache.announce("a", 1, flight, flight)
     assert cache.join("a") is flight
     cache.forget(1)
     assert cache.join("a") is None
     land.set()
-    assert flight.result(lambda: False) == page(1)
+    assert flight.result(lambda: False) is one
 
 
 def test_nobody_joins_a_flight_that_was_given_up() -> None:
     cache, land = Cache(), threading.Event()
-    flight: Flight[Page | None] = Flight(lambda cancelled: (cancelled.wait(), None)[1])
+    flight: Flight[Answer] = Flight(lambda cancelled: (cancelled.wait(), answer(None))[1])
     flight.start()
     cache.announce("a", 1, flight, flight)
     flight.leave()
@@ -108,9 +119,9 @@ def test_nobody_joins_a_flight_that_was_given_up() -> None:
 
 def test_an_old_flight_s_end_is_not_that_of_a_newer_one() -> None:
     cache, land = Cache(), threading.Event()
-    flights: list[Flight[Page | None]] = []
+    flights: list[Flight[Answer]] = []
     for owner in ("old", "new"):
-        flight: Flight[Page | None] = Flight(lambda cancelled: (land.wait(), None)[1])
+        flight: Flight[Answer] = Flight(lambda cancelled: (land.wait(), answer(None))[1])
         flight.start()
         flights.append(flight)
         cache.announce("a", 1, flight, owner)

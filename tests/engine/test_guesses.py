@@ -13,7 +13,7 @@ from dovtab.engine.look_ahead import FIRST_GUESSES, VAIN_LOOKS, Expected, Key, L
 from dovtab.engine.source import Coming
 from dovtab.resources import DROPLET_ACTIONS
 
-REQUEST = Request(DROPLET_ACTIONS.list)
+REQUEST = Request(DROPLET_ACTIONS.account_list)
 
 
 class Guess:

@@ -53,7 +53,7 @@ def test_what_is_not_a_page_is_an_error(answer: object) -> None:
         read_answer(RESOURCE, LIST, answer)
 
 
-def listed(**more: Any) -> list[Any]:
+def listed(**more: Any) -> tuple[Any, ...]:
     answer = {"actions": [action(5, 1, **more)], "meta": {"total": 1}}
     return read_answer(RESOURCE, LIST, answer).rows[0]
 
@@ -74,9 +74,28 @@ def test_a_region_is_json_text(region: Any, text: str | None) -> None:
     assert listed(region=region)[3] == text
 
 
+def test_what_is_almost_equal_stays_different() -> None:
+    regions = [{"available": True}, {"available": 1}, {"available": 1.0}]
+    items = [action(n + 1, 1, region=region) for n, region in enumerate(regions)]
+    page = read_answer(RESOURCE, LIST, {"actions": items, "meta": {"total": 3}})
+    assert [row[3] for row in page.rows] == [
+        '{"available":true}',
+        '{"available":1}',
+        '{"available":1.0}',
+    ]
+
+
+def test_a_region_without_a_bottom_is_an_error() -> None:
+    region: list[Any] = []
+    for _ in range(300):
+        region = [region]
+    with pytest.raises(AnswerError, match=r"actions.*: region is nested too deeply$"):
+        listed(region=region)
+
+
 def test_what_the_api_leaves_out_is_null() -> None:
     answer = {"actions": [{"id": 5}], "meta": {"total": 1}}
-    assert read_answer(RESOURCE, LIST, answer).rows == [[5, *[None] * 8]]
+    assert read_answer(RESOURCE, LIST, answer).rows == [(5, *[None] * 8)]
 
 
 @pytest.mark.parametrize(
