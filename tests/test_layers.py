@@ -6,6 +6,8 @@ import ast
 import doctest
 import importlib
 import pkgutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -112,3 +114,17 @@ def test_only_connections_of_apsw_are_taken() -> None:
     with pytest.raises(TypeError, match=r"needs an apsw.Connection, not a sqlite3.Connection"):
         dovtab.register(other)  # type: ignore[arg-type]
     other.close()
+
+
+STARTED = """
+import sys
+from dovtab.hosts.shell import main
+assert main([":memory:", "SELECT 1"]) == 0
+heavy = {"httpx", "orjson", "yaml", "dovtab.engine.planner", "dovtab.engine.account", "dovtab.simulator"}
+sys.exit(repr(heavy & sys.modules.keys()) if heavy & sys.modules.keys() else 0)
+"""
+
+
+def test_a_shell_that_is_asked_for_nothing_of_ours_imports_nothing_of_it() -> None:
+    done = subprocess.run([sys.executable, "-c", STARTED], capture_output=True, text=True)
+    assert (done.stdout, done.stderr, done.returncode) == ("1\n", "", 0)

@@ -1,29 +1,34 @@
-"""Everything dovtab adds to a connection of apsw."""
+"""Everything dovtab adds to a connection of apsw.
+
+What stands behind it is imported and made when the first table or function is
+used, so that a shell that is asked for something else starts at once.
+"""
 
 from __future__ import annotations
 
 import weakref
-from typing import cast
+from collections.abc import Callable
+from functools import cached_property
+from typing import TYPE_CHECKING, Protocol, cast
 
 import apsw
 
-from dovtab.api.clock import Clock
 from dovtab.api.settings import Settings
-from dovtab.engine.account import Account
-from dovtab.hosts import journal_module
-from dovtab.hosts.apsw_module import Module
 from dovtab.hosts.functions import create_functions
-from dovtab.hosts.journal_module import JournalModule
 from dovtab.hosts.own_tables import OwnTables
-from dovtab.hosts.second_run import SecondRun
 from dovtab.hosts.statements import Statements
-from dovtab.resources import RESOURCES
+from dovtab.resources import RESOURCES, Resource
+
+if TYPE_CHECKING:
+    from dovtab.api.clock import Clock
+    from dovtab.engine.account import Account
+    from dovtab.hosts.second_run import SecondRun
+
+JOURNAL = "dovtab_requests"
 
 
-def attach(
-    connection: apsw.Connection, settings: Settings, clock: Clock | None = None
-) -> Account:
-    """Register the tables and functions; gives the account they share.
+def attach(connection: apsw.Connection, settings: Settings, clock: Clock | None = None) -> None:
+    """Register the tables and functions.
 
     Nothing registered refers to the connection: it would keep itself alive
     through apsw's own references, where the collector cannot see the circle.
@@ -31,35 +36,103 @@ def attach(
     if not isinstance(connection, apsw.Connection):
         kind = f"{type(connection).__module__}.{type(connection).__name__}"
         raise TypeError(f"dovtab needs an apsw.Connection, not a {kind}")
-    reference = weakref.ref(connection)
-
-    def interrupted() -> bool:
-        alive = reference()
-        return alive is not None and alive.is_interrupted
-
-    account = Account(settings, interrupted, clock)
-    statements = Statements(connection)
-    own_tables = OwnTables()
-    look_ahead = SecondRun(connection, statements, own_tables) if settings.look_ahead else None
+    behind = _Behind(connection, settings, clock)
     for resource in RESOURCES:
-        connection.create_module(
-            resource.name,
-            # apsw's protocols list every optional member as if it were required.
-            cast(
-                "apsw.VTModule", Module(resource, account, statements, own_tables, look_ahead)
-            ),
-            use_bestindex_object=True,
-            eponymous=True,
-            read_only=True,
+        _create_module(connection, resource.name, behind.table(resource), eponymous=True)
+        behind.own_tables.add_module(resource.name)
+        create_functions(
+            connection, resource, lambda: behind.account, lambda: behind.statements.current
         )
-        own_tables.add_module(resource.name)
-        create_functions(connection, resource, account, statements)
+    _create_module(connection, JOURNAL, behind.journal(), eponymous_only=True)
+    behind.own_tables.add_module(JOURNAL)
+
+
+class _Behind:
+    """What the tables and functions of a connection share."""
+
+    def __init__(
+        self, connection: apsw.Connection, settings: Settings, clock: Clock | None
+    ) -> None:
+        self._connection = weakref.ref(connection)
+        self._settings = settings
+        self._clock = clock
+        self.statements = Statements(connection)
+        self.own_tables = OwnTables()
+
+    @cached_property
+    def account(self) -> Account:
+        from dovtab.engine.account import Account
+
+        return Account(self._settings, self._is_interrupted, self._clock)
+
+    @cached_property
+    def _look_ahead(self) -> SecondRun | None:
+        from dovtab.hosts.second_run import SecondRun
+
+        if not self._settings.look_ahead:
+            return None
+        return SecondRun(self._connection, self.statements, self.own_tables)
+
+    def table(self, resource: Resource) -> _Later:
+        def make() -> _Connects:
+            from dovtab.hosts.apsw_module import Module
+
+            return Module(
+                resource, self.account, self.statements, self.own_tables, self._look_ahead
+            )
+
+        return _Later(make)
+
+    def journal(self) -> _Later:
+        def make() -> _Connects:
+            from dovtab.hosts.journal_module import JournalModule
+
+            return JournalModule(JOURNAL, self.account.journal)
+
+        return _Later(make)
+
+    def _is_interrupted(self) -> bool:
+        connection = self._connection()
+        return connection is not None and connection.is_interrupted
+
+
+class _Connects(Protocol):
+    """As much of a module as is used here."""
+
+    @property
+    def Connect(self) -> Callable[..., object]: ...
+
+
+class _Later:
+    """A module that is made when it is first connected to."""
+
+    def __init__(self, make: Callable[[], _Connects]) -> None:
+        self._make = make
+
+    @cached_property
+    def _module(self) -> _Connects:
+        return self._make()
+
+    def Connect(self, *arguments: object) -> object:
+        return self._module.Connect(*arguments)
+
+    Create = Connect
+
+
+def _create_module(
+    connection: apsw.Connection,
+    name: str,
+    module: _Later,
+    *,
+    eponymous: bool = False,
+    eponymous_only: bool = False,
+) -> None:
     connection.create_module(
-        journal_module.NAME,
-        cast("apsw.VTModule", JournalModule(account.journal)),
+        name,
+        # apsw's protocols list every optional member as if it were required.
+        cast("apsw.VTModule", module),
         use_bestindex_object=True,
-        eponymous_only=True,
+        eponymous=eponymous,
+        eponymous_only=eponymous_only,
         read_only=True,
     )
-    own_tables.add_module(journal_module.NAME)
-    return account

@@ -10,32 +10,48 @@ Source: https://sqlite.org/c3ref/c_deterministic.html
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import apsw
 
-from dovtab.engine import act
-from dovtab.engine.account import Account
-from dovtab.engine.values import SqlValue
 from dovtab.errors import ArgumentError, Interrupted
-from dovtab.hosts.statements import Statements
-from dovtab.resources import Resource
+
+if TYPE_CHECKING:
+    from dovtab.engine.account import Account
+    from dovtab.engine.statement import Statement
+    from dovtab.engine.values import SqlValue
+    from dovtab.resources import Resource
 
 Function = Callable[..., str]
 
 
 def create_functions(
-    connection: apsw.Connection, resource: Resource, account: Account, statements: Statements
+    connection: apsw.Connection,
+    resource: Resource,
+    account: Callable[[], Account],
+    statement: Callable[[], Statement],
 ) -> None:
-    """Register the resource's functions on the connection."""
+    """Register the resource's functions on the connection.
+
+    Args:
+        account: gives the one to act on; called when there is something to do.
+        statement: gives the one that is running.
+    """
 
     def post(*arguments: SqlValue) -> str:
-        return act.post(resource, account, statements.current, *arguments)
+        from dovtab.engine import act
+
+        return act.post(resource, account(), statement(), *arguments)
 
     def post_by_tag(*arguments: SqlValue) -> str:
-        return act.post_by_tag(resource, account, statements.current, *arguments)
+        from dovtab.engine import act
+
+        return act.post_by_tag(resource, account(), statement(), *arguments)
 
     def wait(*arguments: SqlValue) -> str:
-        return act.wait(resource, account, *arguments)
+        from dovtab.engine import act
+
+        return act.wait(resource, account(), *arguments)
 
     for name, function, arguments in (
         ("post", post, "droplet_id, type [, attributes]"),

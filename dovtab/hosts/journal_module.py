@@ -10,20 +10,19 @@ from dovtab.engine.journal import REQUEST_COLUMNS, Journal
 from dovtab.hosts.cursor import Cursor
 from dovtab.resources import Row
 
-NAME = "dovtab_requests"
-
 
 class JournalModule:
     """An eponymous table without constraints of its own: SQLite filters it."""
 
-    def __init__(self, journal: Journal) -> None:
+    def __init__(self, name: str, journal: Journal) -> None:
+        self._name = name
         self._journal = journal
 
     def Connect(
         self, connection: apsw.Connection, modulename: str, databasename: str, tablename: str
     ) -> tuple[str, JournalModule]:
         columns = ", ".join(f"{name} {type}" for name, type in REQUEST_COLUMNS)
-        return f"CREATE TABLE {NAME}({columns})", self
+        return f"CREATE TABLE {self._name}({columns})", self
 
     def BestIndexObject(self, index: apsw.IndexInfo) -> bool:
         return True

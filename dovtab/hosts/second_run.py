@@ -57,10 +57,12 @@ class SecondRun:
     """Looks ahead for the statements of one connection."""
 
     def __init__(
-        self, connection: apsw.Connection, statements: Statements, own_tables: OwnTables
+        self,
+        connection: weakref.ref[apsw.Connection],
+        statements: Statements,
+        own_tables: OwnTables,
     ) -> None:
-        # Not the connection itself: it would keep itself alive.
-        self._connection = weakref.ref(connection)
+        self._connection = connection
         self._statements = statements
         self._own_tables = own_tables
         self._found: dict[Key, Expected] = {}

@@ -22,10 +22,8 @@ import apsw
 import apsw.shell
 
 from dovtab.api.settings import Settings, resolve
-from dovtab.engine.journal import REQUEST_COLUMNS
 from dovtab.errors import SettingsError
-from dovtab.hosts import journal_module
-from dovtab.hosts.connection import attach
+from dovtab.hosts.connection import JOURNAL, attach
 from dovtab.resources import RESOURCES
 from dovtab.version import VERSION
 
@@ -184,6 +182,8 @@ class Shell(apsw.shell.Shell):
         super().cmdloop(intro, DEMO_INTRO if self._demo else transient)
 
     def complete_sql(self, line: str, token: str, beg: int, end: int) -> list[str]:
+        from dovtab.engine.journal import REQUEST_COLUMNS
+
         found: list[str] = super().complete_sql(line, token, beg, end)
         names = [column.name for resource in RESOURCES for column in resource.columns]
         names += [name for name, _ in REQUEST_COLUMNS]
@@ -202,7 +202,7 @@ class Shell(apsw.shell.Shell):
         This also returns views, and dovtab's own tables.
         """
         super().command_tables(list(cmd))
-        own = [*(resource.name for resource in RESOURCES), journal_module.NAME]
+        own = [*(resource.name for resource in RESOURCES), JOURNAL]
         for name in own:
             if not cmd or any(self.db.execute("SELECT ? LIKE ?", (name, n)).get for n in cmd):
                 self.write(self.stdout, name + "\n")

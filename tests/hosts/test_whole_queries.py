@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import apsw
@@ -14,7 +14,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dovtab.api.settings import resolve
-from dovtab.engine.account import Account
 from dovtab.hosts.connection import attach
 from dovtab.resources import DROPLET_ACTIONS
 from dovtab.simulator import Fault, ManualClock, Rules, Simulator
@@ -22,6 +21,9 @@ from shared_clock import SharedClock
 
 COLUMNS = [c.name for c in DROPLET_ACTIONS.columns if c.name not in DROPLET_ACTIONS.for_acting]
 TYPES = ("reboot", "snapshot", "backup", "create")
+
+
+Attach = Callable[[apsw.Connection], None]
 
 
 @pytest.fixture(autouse=True)
@@ -33,7 +35,7 @@ FAULTS = ("status", "close", "truncated", "lost_after_effect")
 
 
 @pytest.fixture(scope="module", params=["nothing kept", "answers kept", "faults"])
-def prepared(request: pytest.FixtureRequest) -> Iterator[tuple[apsw.Connection, Account]]:
+def prepared(request: pytest.FixtureRequest) -> Iterator[tuple[apsw.Connection, Attach]]:
     """A connection with ``droplet_actions`` and, with the same rows, ``ordinary``."""
     rules = Rules(minute_limit=None, hour_limit=None)
     clock = ManualClock(start=1_795_000_000.0)
@@ -54,7 +56,12 @@ def prepared(request: pytest.FixtureRequest) -> Iterator[tuple[apsw.Connection, 
         given = {"token": "simulator", "api_url": simulator.url, "max_requests": 100_000}
         given["max_wait_seconds"] = 86_400  # Nobody waits: the clock is turned by hand.
         given["cache_seconds"] = 5 if request.param == "answers kept" else 0
-        ours = attach(db, resolve(given, os.getenv), SharedClock(clock))
+
+        def attach_too(other: apsw.Connection) -> None:
+            attach(other, resolve(dict(given), os.getenv), shared_clock)
+
+        shared_clock = SharedClock(clock)
+        attach_too(db)
         db.execute(
             f"CREATE TABLE ordinary AS SELECT {', '.join(COLUMNS)} FROM droplet_actions WHERE 0"
         )
@@ -84,12 +91,12 @@ def prepared(request: pytest.FixtureRequest) -> Iterator[tuple[apsw.Connection, 
             for kind in FAULTS:
                 # Few enough that the fourth attempt is as good as certain to go well.
                 simulator.fault(Fault(kind=kind, status=503, probability=0.02, times=None))
-        yield db, ours
+        yield db, attach_too
         db.close(True)
 
 
 @pytest.fixture
-def both(prepared: tuple[apsw.Connection, Account]) -> apsw.Connection:
+def both(prepared: tuple[apsw.Connection, Attach]) -> apsw.Connection:
     return prepared[0]
 
 
@@ -226,15 +233,15 @@ def test_a_query_gives_the_rows_of_an_ordinary_table(both: apsw.Connection, sql:
 
 
 def test_two_threads_with_a_connection_each_do_not_disturb_each_other(
-    prepared: tuple[apsw.Connection, Account],
+    prepared: tuple[apsw.Connection, Attach],
 ) -> None:
     """They share the client, the cache and the quota."""
-    both, ours = prepared
+    both, attach_too = prepared
     queries = [f"SELECT i.name, a.id, a.type FROM {join}" for join in JOINS]
     queries += [f"SELECT id FROM T a WHERE a.droplet_id IN ({ids})" for ids in ("1, 5", "2, 3")]
     queries += ["SELECT count(*), max(id) FROM T a", "SELECT rowid, type FROM T a ORDER BY id"]
     other = apsw.Connection(":memory:")
-    attach(other, ours.settings, ours.clock)
+    attach_too(other)
     for (sql,) in both.execute("SELECT sql FROM sqlite_schema").fetchall():
         other.execute(sql)
     columns = ", ".join(["rowid", *COLUMNS])
