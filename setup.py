@@ -26,6 +26,8 @@ setup(
         "orjson>=3.10",
         # Reads doctl's config file; imported only where there is one.
         "PyYAML>=6",
+        # Draws the shell's progress; imported only where there is some.
+        "tqdm>=4.60",
     ],
     extras_require={
         "test": [
@@ -37,6 +39,7 @@ setup(
             "pytest>=8",
             "ruff>=0.6",
             "types-PyYAML",
+            "types-tqdm",
         ]
     },
     entry_points={"console_scripts": ["dovtab = dovtab.hosts.shell:main"]},

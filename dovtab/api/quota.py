@@ -34,8 +34,11 @@ class Quota:
         self._others, self._others_seen_at = 0, 0.0
         self._hour_requests = HOUR_REQUESTS
 
-    def take(self, now: float) -> float:
+    def take(self, now: float, *, leaving: int = 0) -> float:
         """Take a slot and give 0, or the seconds after which to ask again.
+
+        Args:
+            leaving: how many slots have to stay free for others.
 
         >>> quota = Quota()
         >>> [quota.take(now=0.0) for _ in range(250)].count(0.0)
@@ -46,7 +49,7 @@ class Quota:
         59.0
         """
         with self._lock:
-            delay = self._longest_delay(now)
+            delay = self._longest_delay(now, leaving)
             if delay <= 0:
                 self._under_way += 1
             return delay
@@ -79,15 +82,15 @@ class Quota:
                 self._others = max(0, limit - remaining - ours)
                 self._others_seen_at = now
 
-    def _longest_delay(self, now: float) -> float:
+    def _longest_delay(self, now: float, leaving: int = 0) -> float:
         while self._answered and self._answered[0] <= now - HOUR_SECONDS - MARGIN_SECONDS:
             self._answered.popleft()
         if now > self._others_seen_at + MINUTE_SECONDS:
             # Nobody says when theirs expire: after a while, ask and see.
             self._others, self._hour_requests = 0, HOUR_REQUESTS
         return max(
-            self._delay(now, MINUTE_SECONDS, MINUTE_REQUESTS),
-            self._delay(now, HOUR_SECONDS, self._hour_requests - self._others),
+            self._delay(now, MINUTE_SECONDS, MINUTE_REQUESTS - leaving),
+            self._delay(now, HOUR_SECONDS, self._hour_requests - self._others - leaving),
             0.0,
         )
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from threading import Event
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from dovtab.api.answers import quota_error
 from dovtab.api.clock import Clock, SystemClock
@@ -26,13 +26,20 @@ from dovtab.errors import Interrupted
 if TYPE_CHECKING:
     from dovtab.engine.shared import Shared
 
+T = TypeVar("T")
+
+# In the quota, for what is needed: a guess that was wrong shall cost no error.
+PLACES_LEFT = 50
+
 
 class Account:
     """What a connection may ask of the API.
 
     Args:
         settings: the connection's.
-        interrupted: says whether the running statement should stop.
+        interrupted: says whether the running statement should stop; asked again
+            and again while something is waited for.
+        rested: called when the wait is over.
         clock: the machine's, or one that is turned by hand.
     """
 
@@ -41,8 +48,11 @@ class Account:
         settings: Settings,
         interrupted: Callable[[], bool] = lambda: False,
         clock: Clock | None = None,
+        rested: Callable[[], None] = lambda: None,
     ) -> None:
         self.settings = settings
+        self.rested = rested
+        self.quota_seconds = 0.0
         self.interrupted = interrupted
         self.clock = clock or SystemClock()
         self.journal = Journal()
@@ -52,7 +62,7 @@ class Account:
     def in_context(self, context: str) -> Account:
         """The account of another context of doctl's, with the same record of requests."""
         settings = replace(self.settings, token=None, context=context)
-        other = Account(settings, self.interrupted, self.clock)
+        other = Account(settings, self.interrupted, self.clock, self.rested)
         other.journal = self.journal
         return other
 
@@ -92,10 +102,21 @@ class Account:
         try:
             with self.telling(request, exchange):
                 self.start(flight)
-                flight.result(self.interrupted)
+                self.wait_for(flight)
         finally:
             flight.leave()
         return exchange
+
+    def wait_for(self, flight: Flight[T]) -> T:
+        """What a flight brings, or raises.
+
+        Raises:
+            Interrupted: somebody stopped the statement first.
+        """
+        try:
+            return flight.result(self.interrupted)
+        finally:
+            self.rested()
 
     def is_free(self, statement: Statement) -> bool:
         """Whether one more request would break no limit, and wait for none."""
@@ -114,11 +135,16 @@ class Account:
             waited += delay
             if waited > self.settings.max_wait_seconds:
                 raise quota_error(self.clock.time() + delay, self.settings.max_wait_seconds)
-            self.pause(delay)
+            self.quota_seconds = delay
+            try:
+                self.pause(delay)
+            finally:
+                self.quota_seconds = 0.0
 
     def admit_at_once(self) -> bool:
-        """Take a place in the quota if one is free; for a request that nobody needs yet."""
-        return not self.interrupted() and self.shared().quota.take(self.clock.monotonic()) <= 0
+        """Take a place in the quota if there are plenty; for a request that nobody needs yet."""
+        quota, now = self.shared().quota, self.clock.monotonic()
+        return not self.interrupted() and quota.take(now, leaving=PLACES_LEFT) <= 0
 
     def begin(self, request: Request) -> Exchange:
         """Write down a request that has been admitted and is about to be sent."""
@@ -191,7 +217,7 @@ class Account:
         flight = Flight(lambda cancelled: clock_wait(cancelled, seconds))
         try:
             flight.start()
-            flight.result(self.interrupted)
+            self.wait_for(flight)
         finally:
             flight.leave()
 

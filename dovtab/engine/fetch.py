@@ -36,16 +36,12 @@ class Fetch:
         self._foresight = foresight
         self._under_way: set[Flight[Answer]] = set()
 
-    @property
-    def is_looking(self) -> bool:
-        """Whether this is only a look at what a statement is going to ask for."""
-        return self._foresight is not None and self._foresight.collecting
-
     def each(
         self,
         requests: Iterable[Request],
         statement: Statement,
         *,
+        count: int = 0,
         fresh: bool = False,
         slow_start: bool = False,
     ) -> Iterator[tuple[Request, Page | None]]:
@@ -53,22 +49,26 @@ class Fetch:
 
         Args:
             statement: who pays, and since when answers are good.
+            count: how many requests there are, or at least seem to be.
             fresh: take no answer that was there before.
             slow_start: few may be wanted: begin with one at a time, then double.
 
         Raises:
             DovtabError: whatever keeps the next answer away.
         """
-        if self.is_looking:
+        if statement.looking:
             yield from ((request, self._known(request, statement)) for request in requests)
             return
         upcoming = iter(requests)
         coming: deque[Coming] = deque()
         most = self._account.settings.concurrency
         width = 1 if slow_start else most
+        statement.to_come += count
         try:
             while True:
-                self._read_ahead(upcoming, coming, statement, width, fresh)
+                begun = self._read_ahead(upcoming, coming, statement, width, fresh)
+                statement.to_come -= min(begun, count)
+                count -= min(begun, count)
                 if not coming:
                     return
                 first = coming[0]
@@ -77,6 +77,7 @@ class Fetch:
                 yield first.request, page
                 width = min(most, 2 * width)
         finally:
+            statement.to_come -= count
             for one in coming:
                 one.leave()
 
@@ -91,7 +92,7 @@ class Fetch:
         Raises:
             DovtabError: whatever keeps the answer away.
         """
-        if self.is_looking:
+        if statement.looking:
             return self._known(request, statement)
         coming = self._source.begin(request, statement)
         try:
@@ -107,26 +108,30 @@ class Fetch:
         statement: Statement,
         width: int,
         fresh: bool,
-    ) -> None:
+    ) -> int:
+        """Begin as many as may be under way; gives how many that were."""
+        count = 0
         while len(coming) < width:
             self._under_way = {flight for flight in self._under_way if not flight.landed}
             full = len(self._under_way) >= width or not self._account.is_free(statement)
             if coming and full:
-                return
+                break
             request = next(upcoming, None)
             if request is None:
-                return
+                break
             begun = self._source.begin(request, statement, fresh=fresh)
             if begun.flight is not None:
                 self._under_way.add(begun.flight)
             coming.append(begun)
+            count += 1
+        return count
 
     def _look_ahead(
         self, coming: Coming, statement: Statement, company: Iterable[Request]
     ) -> None:
         """While an answer is on its way, see what comes next and let some of it go."""
         ahead, source = statement.ahead, self._source
-        on_its_way = coming.flight is not None and not coming.guessed
+        on_its_way = coming.flight is not None and coming.guessed is None
         surprised = on_its_way and ahead.is_surprised_by(source.key(coming.request))
         if surprised and ahead.is_worth_a_look:
             told = {source.key(request): (source, request) for request in company}

@@ -40,13 +40,11 @@ VAIN_LOOKS = 3
 class Foresight(Protocol):
     """How a host finds out what a statement is going to ask for."""
 
-    collecting: bool
-
     def look(self, statement: Statement) -> dict[Key, Expected]:
         """All that it is going to ask for and has not yet, in order, as far as can be told."""
 
     def came_by(self, key: Key, source: Source, request: Request, *, new: bool) -> None:
-        """While ``collecting``: this would be asked for; ``new`` if it is not known."""
+        """In a look: this would be asked for; ``new`` if it is not known."""
 
 
 class LookAhead:
@@ -67,6 +65,11 @@ class LookAhead:
     def open(self) -> int:
         """How many guesses nobody has wanted yet."""
         return len(self._open)
+
+    @property
+    def to_come(self) -> int:
+        """How many things are expected to be wanted yet."""
+        return len(self._expected) + len(self._open)
 
     @property
     def asked(self) -> int:

@@ -87,7 +87,8 @@ class _Reader:
             yield requests[0], self.fetch.one(requests[0], self.statement, company)
         else:
             few = self.sought.wanted is not None
-            yield from self.fetch.each(requests, self.statement, slow_start=few)
+            count = len(requests)
+            yield from self.fetch.each(requests, self.statement, count=count, slow_start=few)
 
     def _list(self, request: Request, page: Page) -> Iterator[list[Row]]:
         """The pages of a list whose first page has come."""
@@ -103,8 +104,11 @@ class _Reader:
         while listing.next_page is not None:
             numbers = self._next_pages(listing, page, per_page)
             requests = (self._page(request, number, per_page) for number in numbers)
-            for asked, more in self.fetch.each(requests, self.statement, fresh=listing.again):
-                if more is None and self.fetch.is_looking:
+            pages = self.fetch.each(
+                requests, self.statement, count=len(numbers), fresh=listing.again
+            )
+            for asked, more in pages:
+                if more is None and self.statement.looking:
                     return
                 if more is None:
                     raise AnswerError(f"{asked}: not found any more, though page 1 was")

@@ -27,14 +27,14 @@ class Coming:
 
     Attributes:
         exchange: there if the flight is our own.
-        guessed: it went out before anybody wanted it.
+        guessed: the cache's ticket when it went out before anybody wanted it.
     """
 
     request: Request
     page: Page | None = None
     flight: Flight[Answer] | None = None
     exchange: Exchange | None = None
-    guessed: bool = False
+    guessed: int | None = None
 
     @property
     def landed(self) -> bool:
@@ -87,22 +87,17 @@ class Source:
         Raises:
             DovtabError: the request cannot be sent.
         """
-        account, cache, key = self.account, self.account.shared().cache, self.key(request)
-        guess = None if fresh else statement.ahead.guess_for(key)
+        cache = self.account.shared().cache
+        guess = None if fresh else self._guessed(request, statement)
         if guess is not None:
-            if guess.exchange is not None:
-                statement.spend(account.settings.max_requests)
-            statement.ahead.take(key)
             return guess
         known = None if fresh else self.find(request, statement)
         if known is not None:
             return known
-        flight, exchange = None if fresh else cache.join(request.path), None
+        flight = None if fresh else cache.join(request.path)
         if flight is None:
-            account.admit(request, statement)
-            exchange = account.begin(request)
-            flight = self._launch(exchange)
-        return Coming(request, flight=flight, exchange=exchange)
+            return self._send(request, statement)
+        return Coming(request, flight=flight)
 
     def guess(self, request: Request, statement: Statement) -> bool:
         """Ask for what will be wanted, unless it is known; False if it is no time for that."""
@@ -121,9 +116,29 @@ class Source:
             except DovtabError as error:
                 exchange.error = error
                 return False
-        coming = Coming(request, flight=flight, exchange=exchange, guessed=True)
+        coming = Coming(request, None, flight, exchange, guessed=cache.ticket())
         statement.ahead.guessed(key, coming)
         return True
+
+    def _guessed(self, request: Request, statement: Statement) -> Coming | None:
+        """The open guess, if it is still good, now that it is wanted."""
+        account, key = self.account, self.key(request)
+        guess = statement.ahead.guess_for(key)
+        if guess is None:
+            return None
+        statement.ahead.take(key)
+        if guess.guessed != account.shared().cache.ticket():
+            # An action was started since: what the guess brought may be from before.
+            guess.leave()
+            return None
+        if guess.exchange is not None:
+            statement.spend(account.settings.max_requests)
+        return guess
+
+    def _send(self, request: Request, statement: Statement | None) -> Coming:
+        self.account.admit(request, statement)
+        exchange = self.account.begin(request)
+        return Coming(request, flight=self._launch(exchange), exchange=exchange)
 
     def wait(self, coming: Coming, statement: Statement) -> Page | None:
         """The page; None: there is no such thing.
@@ -136,17 +151,17 @@ class Source:
         account = self.account
         try:
             with account.telling(coming.request, coming.exchange):
-                answer = coming.flight.result(account.interrupted)
+                answer = account.wait_for(coming.flight)
                 if account.interrupted():
                     raise Interrupted("interrupted")
             return self._read(coming.request, answer)
         except Interrupted:
             raise
         except DovtabError:
-            if coming.exchange is not None and not coming.guessed:
+            if coming.exchange is not None and coming.guessed is None:
                 raise
-        # It failed with the patience of a guess, or of somebody else.
-        own = self.begin(coming.request, statement, fresh=True)
+        # It failed with the patience of a guess, which is paid for, or of somebody else.
+        own = self._send(coming.request, None if coming.exchange is not None else statement)
         try:
             return self.wait(own, statement)
         finally:

@@ -20,7 +20,16 @@ class Statement:
         bindings: what its parameters are bound to, if the host knows that.
     """
 
-    __slots__ = ("actions", "ahead", "bindings", "moment", "requests", "sql")
+    __slots__ = (
+        "actions",
+        "ahead",
+        "bindings",
+        "looking",
+        "moment",
+        "requests",
+        "sql",
+        "to_come",
+    )
 
     def __init__(self, sql: str | None = None, bindings: Any = None) -> None:
         self.sql = sql
@@ -29,10 +38,25 @@ class Statement:
         self.ahead = LookAhead()
         self.requests = 0
         self.actions = 0
+        # Of what has been begun, how many requests it is known to take more.
+        self.to_come = 0
+        self.looking = False
+
+    @property
+    def expected(self) -> int:
+        """How many requests it will have made, as far as is known by now."""
+        return self.requests + self.to_come + self.ahead.to_come
+
+    def twin(self) -> Statement:
+        """The same once more, only to look at what it is going to ask for."""
+        twin = Statement()
+        twin.moment, twin.ahead, twin.looking = self.moment, self.ahead, True
+        return twin
 
     def end(self) -> None:
         """It asks for nothing any more."""
-        self.ahead.end()
+        if not self.looking:
+            self.ahead.end()
 
     def spend(self, allowed: int, *, acts: bool = False) -> None:
         """Count one more request.

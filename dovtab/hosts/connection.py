@@ -22,12 +22,18 @@ from dovtab.resources import RESOURCES, Resource
 if TYPE_CHECKING:
     from dovtab.api.clock import Clock
     from dovtab.engine.account import Account
+    from dovtab.hosts.progress import Progress
     from dovtab.hosts.second_run import SecondRun
 
 JOURNAL = "dovtab_requests"
 
 
-def attach(connection: apsw.Connection, settings: Settings, clock: Clock | None = None) -> None:
+def attach(
+    connection: apsw.Connection,
+    settings: Settings,
+    clock: Clock | None = None,
+    progress: Progress | None = None,
+) -> None:
     """Register the tables and functions.
 
     Nothing registered refers to the connection: it would keep itself alive
@@ -36,34 +42,38 @@ def attach(connection: apsw.Connection, settings: Settings, clock: Clock | None 
     if not isinstance(connection, apsw.Connection):
         kind = f"{type(connection).__module__}.{type(connection).__name__}"
         raise TypeError(f"dovtab needs an apsw.Connection, not a {kind}")
-    behind = _Behind(connection, settings, clock)
+    behind = _Behind(connection, settings, clock, progress)
     for resource in RESOURCES:
         _create_module(connection, resource.name, behind.table(resource), eponymous=True)
-        behind.own_tables.add_module(resource.name)
         create_functions(
             connection, resource, lambda: behind.account, lambda: behind.statements.current
         )
     _create_module(connection, JOURNAL, behind.journal(), eponymous_only=True)
-    behind.own_tables.add_module(JOURNAL)
 
 
 class _Behind:
     """What the tables and functions of a connection share."""
 
     def __init__(
-        self, connection: apsw.Connection, settings: Settings, clock: Clock | None
+        self,
+        connection: apsw.Connection,
+        settings: Settings,
+        clock: Clock | None,
+        progress: Progress | None,
     ) -> None:
         self._connection = weakref.ref(connection)
         self._settings = settings
         self._clock = clock
-        self.statements = Statements(connection)
+        self._progress = progress
+        self.statements = Statements(connection, progress.end if progress else lambda: None)
         self.own_tables = OwnTables()
 
     @cached_property
     def account(self) -> Account:
         from dovtab.engine.account import Account
 
-        return Account(self._settings, self._is_interrupted, self._clock)
+        rested = self._progress.clear if self._progress else lambda: None
+        return Account(self._settings, self._is_interrupted, self._clock, rested)
 
     @cached_property
     def _look_ahead(self) -> SecondRun | None:
@@ -92,6 +102,8 @@ class _Behind:
         return _Later(make)
 
     def _is_interrupted(self) -> bool:
+        if self._progress is not None:
+            self._progress.show(self.statements.current, self.account.quota_seconds)
         connection = self._connection()
         return connection is not None and connection.is_interrupted
 

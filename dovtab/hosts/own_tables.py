@@ -10,55 +10,75 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Iterable
 
 import apsw
 
-# SQLite's own modules that do nothing but read what they are given.
-_BUILT_IN = frozenset({"json_each", "json_tree"})
 _VIRTUAL = re.compile(r"\s*create\s+virtual\b", re.I)
 # In a CREATE TABLE the word says what a generated column is generated from.
 _GENERATED = re.compile(r"\bas\b", re.I)
 
 
 class OwnTables:
-    """The tables of ours that a connection knows, in small letters."""
+    """The tables of ours that a connection has, by database and name."""
 
     def __init__(self) -> None:
-        self._modules = set(_BUILT_IN)
-        self._tables: Counter[tuple[str, str]] = Counter()
-
-    def add_module(self, name: str) -> None:
-        """A module of ours, which is a table of that name, too."""
-        self._modules.add(name)
+        self._tables: Counter[tuple[bytes, bytes]] = Counter()
 
     def add(self, database: str, table: str) -> None:
         """A table of ours has been connected."""
-        self._tables[database.lower(), table.lower()] += 1
+        self._tables[_folded(database), _folded(table)] += 1
 
     def remove(self, database: str, table: str) -> None:
         """It has been disconnected; perhaps after it was connected once more."""
-        self._tables[database.lower(), table.lower()] -= 1
+        self._tables[_folded(database), _folded(table)] -= 1
 
-    def others(
-        self, connection: apsw.Connection, cursor: apsw.Cursor
-    ) -> Callable[[str, str], bool]:
-        """A function of database and table: whether that one is not to be read twice."""
-        modules = {
-            name.lower() for (name,) in cursor.execute("SELECT name FROM pragma_module_list")
-        }
-        modules -= self._modules
-        foreign: set[tuple[str, str]] = set()
-        for database in connection.db_names():
-            schema = f'"{database.replace(chr(34), chr(34) * 2)}".sqlite_schema'
-            for name, sql in cursor.execute(
-                f"SELECT name, sql FROM {schema} WHERE type = 'table'"
-            ):
-                if _VIRTUAL.match(sql or "") or _GENERATED.search(sql or ""):
-                    foreign.add((database.lower(), name.lower()))
-        foreign -= (+self._tables).keys()
+    def cover(self, cursor: apsw.Cursor, used: Iterable[tuple[str | None, str]]) -> bool:
+        """Whether all these are ours or ordinary.
 
-        def is_foreign(database: str, table: str) -> bool:
-            return table.lower() in modules or (database.lower(), table.lower()) in foreign
+        Only databases that are named here are looked into: a statement that
+        uses them has them open already, and any other might be locked.
 
-        return is_foreign
+        Args:
+            used: database and table, as an authorizer is told of them. It is
+                not told the database of a table of which no column is used.
+        """
+        pairs = {(None if d is None else _folded(d), _folded(t)) for d, t in used}
+        databases = {database for database, _ in pairs if database is not None} | {b"temp"}
+        ordinary: dict[bytes, set[bytes]] = {}
+        virtual: dict[bytes, set[bytes]] = {}
+        for database in databases:
+            plain, other = (
+                ordinary.setdefault(database, set()),
+                virtual.setdefault(database, set()),
+            )
+            schema = database.decode().replace('"', '""')
+            for name, sql in cursor.execute(f'SELECT name, sql FROM "{schema}".sqlite_schema'):
+                odd = _VIRTUAL.match(sql or "") or _GENERATED.search(sql or "")
+                (other if odd else plain).add(_folded(name))
+        return all(self._covers(pair, ordinary, virtual) for pair in pairs)
+
+    def _covers(
+        self,
+        pair: tuple[bytes | None, bytes],
+        ordinary: dict[bytes, set[bytes]],
+        virtual: dict[bytes, set[bytes]],
+    ) -> bool:
+        database, table = pair
+        if database is not None:
+            ours = self._tables[database, table] > 0
+            return ours or table in ordinary[database] or table.startswith(b"sqlite_")
+        # Somewhere: then it must be nothing else anywhere that can be seen.
+        found = any(table in tables for tables in ordinary.values())
+        odd = any(
+            table in tables and self._tables[name, table] <= 0
+            for name, tables in virtual.items()
+        )
+        return (
+            found or any(t == table and n > 0 for (_, t), n in self._tables.items())
+        ) and not odd
+
+
+def _folded(name: str) -> bytes:
+    # SQLite knows the small letters of ASCII only, and so do bytes.
+    return name.encode("utf-8", "surrogatepass").lower()

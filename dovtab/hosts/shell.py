@@ -24,6 +24,7 @@ import apsw.shell
 from dovtab.api.settings import Settings, resolve
 from dovtab.errors import SettingsError
 from dovtab.hosts.connection import JOURNAL, attach
+from dovtab.hosts.progress import Progress
 from dovtab.resources import RESOURCES
 from dovtab.version import VERSION
 
@@ -96,7 +97,9 @@ class Shell(apsw.shell.Shell):
         connection: Connection = apsw.shell.Shell.db.__get__(self)
         if connection not in self._with_tables:
             self._with_tables.add(connection)
-            attach(connection, self.resolve())
+            on_terminal = sys.stdout.isatty() and sys.stderr.isatty()
+            progress = Progress(sys.stderr) if on_terminal else None
+            attach(connection, self.resolve(), progress=progress)
             connection.set_progress_handler(lambda: False, _STEPS_BETWEEN_LOOKS)
             if self._demo:
                 self._demo.add_inventory(connection)

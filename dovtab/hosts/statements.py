@@ -11,8 +11,7 @@ https://rogerbinns.github.io/apsw/execution.html
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import apsw
@@ -21,11 +20,18 @@ from dovtab.engine.statement import Statement
 
 
 class Statements:
-    """The statements that are running on a connection, oldest first."""
+    """The statements that are running on a connection, oldest first.
 
-    def __init__(self, connection: apsw.Connection) -> None:
+    Args:
+        ended: called when the last of them has ended.
+    """
+
+    def __init__(
+        self, connection: apsw.Connection, ended: Callable[[], None] = lambda: None
+    ) -> None:
+        self._ended = ended
         self._running: dict[int, Statement] = {}
-        self._standing_in = False
+        self._next: Statement | None = None
         # The identity keeps other people's traces on this connection alive.
         events = apsw.SQLITE_TRACE_STMT | apsw.SQLITE_TRACE_PROFILE
         connection.trace_v2(events, self._traced, id=self)
@@ -39,23 +45,15 @@ class Statements:
         """Of those that are running, the one that started last."""
         return next(reversed(self._running.values()), None) or Statement()
 
-    @contextmanager
-    def standing_in(self, statement: Statement) -> Iterator[None]:
-        """What runs now belongs to this statement, and is none of its own."""
-        running, self._running = self._running, {0: statement}
-        self._standing_in = True
-        try:
-            yield
-        finally:
-            self._running, self._standing_in = running, False
+    def begins(self, statement: Statement | None) -> None:
+        """What is stepped next is not a statement of the user's, but this one; None: it is."""
+        self._next = statement
 
     def _executed(self, cursor: apsw.Cursor, sql: str, bindings: Any) -> bool:
         self._begun = (sql, bindings)
         return True
 
     def _traced(self, event: dict[str, Any]) -> None:
-        if self._standing_in:
-            return
         id = event["id"]
         ended = None
         if event["code"] == apsw.SQLITE_TRACE_PROFILE:
@@ -64,9 +62,11 @@ class Statements:
         # who runs them. A statement that begins with a comment looks like one.
         elif not event["trigger"] or id not in self._running:
             ended = self._running.pop(id, None)
-            self._running[id] = self._statement(event)
+            self._running[id], self._next = self._next or self._statement(event), None
         if ended is not None:
             ended.end()
+            if not self._running:
+                self._ended()
 
     def _statement(self, event: dict[str, Any]) -> Statement:
         sql, begun, self._begun = event["sql"], self._begun, None

@@ -60,7 +60,5 @@ class MemoryAccount:
     ) -> Page | None:
         return next(self.each([request], statement))[1]
 
-    is_looking = False
-
 
 RESOURCE = DROPLET_ACTIONS

@@ -41,7 +41,7 @@ def send(ahead: LookAhead, most: int) -> list[Guess]:
     while (guess := ahead.next(most)) is not None:
         sent.append(Guess())
         flight = cast("Flight[None]", sent[-1])
-        ahead.guessed(guess[0], Coming(REQUEST, flight=flight, guessed=True))
+        ahead.guessed(guess[0], Coming(REQUEST, flight=flight, guessed=0))
     return sent
 
 

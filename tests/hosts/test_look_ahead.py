@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections import Counter
@@ -15,7 +16,10 @@ import apsw.ext
 import pytest
 
 import dovtab
-from dovtab.simulator import Fault, Simulator
+from dovtab.api.settings import resolve
+from dovtab.hosts.connection import attach
+from dovtab.simulator import Fault, ManualClock, Rules, Simulator
+from shared_clock import SharedClock
 
 Connect = Callable[..., apsw.Connection]
 COUNT = 100
@@ -75,11 +79,14 @@ def test_a_join_waits_only_a_few_times(
     assert list(off.execute(query)) == found
 
 
-def test_bound_values_are_bound_again(fleet: Simulator, db: apsw.Connection) -> None:
+def test_bound_values_are_bound_again(
+    fleet: Simulator, db: apsw.Connection, clock: ManualClock
+) -> None:
     fleet.latency = 0.02
     with_inventory(db)
     for bindings in ((20,), {"least": 20}, [20]):
         before = len(fleet.requests)
+        clock.advance(60)  # In a busy minute there are no guesses.
         query = JOIN + (
             " WHERE i.id > :least" if isinstance(bindings, dict) else " WHERE i.id > ?"
         )
@@ -226,17 +233,19 @@ def test_what_the_user_has_hung_on_the_connection_is_called_as_without(
     assert one_by_one(fleet)
 
 
-def with_numbers(db: apsw.Connection) -> list[int]:
+def with_numbers(
+    db: apsw.Connection, name: str = "numbers", reads: list[int] | None = None
+) -> list[int]:
     """A table of somebody else's, and a list of the times it was read."""
-    reads: list[int] = []
+    noted: list[int] = [] if reads is None else reads
 
     def numbers(last: int = 20) -> Any:
-        reads.append(last)
+        noted.append(last)
         return ({"n": n} for n in range(1, last + 1))
 
     numbers.columns, numbers.column_access = ("n",), apsw.ext.VTColumnAccess.By_Name  # type: ignore[attr-defined]
-    apsw.ext.make_virtual_module(db, "numbers", numbers, eponymous=True)
-    return reads
+    apsw.ext.make_virtual_module(db, name, numbers, eponymous=True)
+    return noted
 
 
 def test_a_user_s_own_table_is_not_read_twice(fleet: Simulator, db: apsw.Connection) -> None:
@@ -372,14 +381,147 @@ def test_an_own_table_that_is_gone_is_forgotten(fleet: Simulator, db: apsw.Conne
     assert len(reads) == 1
 
 
-def test_a_post_in_between_counts_nothing_twice(fleet: Simulator, connect: Connect) -> None:
+@pytest.mark.parametrize("cache_seconds", [0, 60])
+def test_what_was_started_in_between_is_seen(
+    fleet: Simulator, connect: Connect, clock: ManualClock, cache_seconds: int
+) -> None:
+    """A guess from before the POST does not know of it."""
+    found = []
+    for look_ahead in (True, False):
+        db = connect(max_requests=COUNT, cache_seconds=cache_seconds, look_ahead=look_ahead)
+        with_inventory(db)
+        rows = db.execute(JOIN + " ORDER BY i.id")
+        first = [next(rows) for _ in range(30)]
+        while fleet_is_busy(fleet):
+            pass
+        for id in range(11, 21):
+            db.execute("SELECT droplet_actions_post(?, 'rename', '{\"name\": \"x\"}')", (id,))
+        clock.advance(120)
+        found.append(len(first) + len(list(rows)))
+    assert found == [310, 320]
+
+
+def fleet_is_busy(simulator: Simulator) -> bool:
+    return any(request.status is None for request in simulator.requests)
+
+
+def test_a_failed_guess_is_paid_for_once(fleet: Simulator, connect: Connect) -> None:
     db = connect(max_requests=COUNT)
     with_inventory(db)
+    fleet.fault(Fault(kind="close", path=r"droplets/[3-9]\d/", times=10))
+    assert len(list(db.execute(JOIN))) == 300
+
+
+def test_guesses_leave_room_in_the_quota(clock: ManualClock, shared_clock: SharedClock) -> None:
+    """One that was wrong must not be what another statement lacks."""
+    with Simulator(clock=clock, rules=Rules(minute_limit=60, hour_limit=60)) as simulator:
+        for id in range(1, 51):
+            simulator.account.add_droplet(droplet_id=id)
+        db = apsw.Connection(":memory:")
+        settings = {"token": simulator.token, "api_url": simulator.url, "max_wait_seconds": 1}
+        attach(db, resolve(settings, os.getenv), shared_clock)
+        with_inventory(db)
+        query = (
+            "SELECT i.id FROM inventory i WHERE i.id <= 50 AND"
+            " (EXISTS (SELECT 1 FROM droplet_actions a WHERE a.droplet_id = i.id)"
+            " OR EXISTS (SELECT 1 FROM droplet_actions b WHERE b.droplet_id = i.id + 500)"
+            " OR i.id)"
+        )
+        db.execute("SELECT 1 FROM droplet_actions(1) LIMIT 1").fetchall()
+        for id in range(1, 51):
+            simulator.account.add_action(id)
+        assert len(list(db.execute(query))) == 50
+        db.close(True)
+
+
+def test_a_transaction_has_the_connection_to_itself(
+    fleet: Simulator, db: apsw.Connection
+) -> None:
+    """An error such as a lack of memory would roll it back."""
+    with_inventory(db)
+    with db:
+        assert len(list(db.execute(JOIN))) == 300
+    assert one_by_one(fleet)
+
+
+def test_values_too_long_for_a_look_end_it(fleet: Simulator, db: apsw.Connection) -> None:
+    with_inventory(db)
+    query = JOIN + (
+        " AND length(hex(zeroblob(CASE WHEN i.id < 20 THEN 1 ELSE 100000 END))) > 0 LIMIT 30"
+    )
+    assert len(list(db.execute(query))) == 30
+    assert len(fleet.requests) <= 30
+    assert db.limit(apsw.SQLITE_LIMIT_LENGTH) >= 1_000_000_000
+
+
+def test_a_database_that_is_not_used_is_left_alone(
+    fleet: Simulator, db: apsw.Connection, tmp_path: Path
+) -> None:
+    """It may be locked, or others may wait for it."""
+    with_inventory(db)
+    other = apsw.Connection(str(tmp_path / "other.db"))
+    other.execute("CREATE TABLE t(x)")
+    db.execute("ATTACH ? AS other", (str(tmp_path / "other.db"),))
+    assert db.execute("SELECT count(*) FROM other.t").get == 0
+    fleet.latency = 0.01
+    with other:
+        other.execute("INSERT INTO t VALUES (1)")
+        assert len(list(db.execute(JOIN))) == 300
+    assert not one_by_one(fleet)
     rows = db.execute(JOIN)
-    assert len([next(rows) for _ in range(30)]) == 30
-    for id in range(1, 101):
-        db.execute("SELECT droplet_actions_post(?, 'reboot')", (id,))
-    assert len(list(rows)) >= 270
+    next(rows)
+    other.execute("INSERT INTO t VALUES (2)")
+    other.close()
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT a.id FROM (SELECT count(*) FROM n), inventory i, droplet_actions(i.id) a",
+        "SELECT a.id FROM temp.n, droplet_actions(n.n) a",
+        'SELECT a.id FROM "\N{LATIN CAPITAL LETTER E WITH ACUTE}" n, droplet_actions(n.n) a',
+        "SELECT a.id FROM json_each j, droplet_actions(j.n) a",
+    ],
+)
+def test_a_table_of_the_user_s_is_read_once_whatever_its_name(
+    fleet: Simulator, db: apsw.Connection, query: str
+) -> None:
+    with_inventory(db)
+    reads = with_numbers(db)
+    with_numbers(db, "json_each", reads)
+    db.execute("CREATE VIRTUAL TABLE temp.n USING numbers()")
+    db.execute(
+        'CREATE VIRTUAL TABLE temp."\N{LATIN CAPITAL LETTER E WITH ACUTE}" USING numbers()'
+    )
+    db.execute(
+        'CREATE VIRTUAL TABLE temp."\N{LATIN SMALL LETTER E WITH ACUTE}" USING droplet_actions()'
+    )
+    reads.clear()
+    assert len(list(db.execute(query))) > 0
+    assert len(reads) == 1
+
+
+def test_a_signal_handler_may_use_the_connection(fleet: Simulator, db: apsw.Connection) -> None:
+    """What it runs is neither authorized by us nor taken for the second run."""
+    with_inventory(db)
+    db.execute("CREATE TABLE log(x)")
+    failed: list[BaseException] = []
+
+    def handler(*signal_and_frame: object) -> None:
+        try:
+            db.execute("INSERT INTO log VALUES (1)")
+        except BaseException as error:
+            failed.append(error)
+
+    before = signal.signal(signal.SIGALRM, handler)
+    signal.setitimer(signal.ITIMER_REAL, 0.005, 0.005)
+    try:
+        for _ in range(5):
+            assert len(list(db.execute(JOIN))) == 300
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert not [error for error in failed if isinstance(error, apsw.AuthError)]
 
 
 QUIET = f"""

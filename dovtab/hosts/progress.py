@@ -1,0 +1,76 @@
+"""A line on the terminal while a statement that takes long is waiting.
+
+It shows how many requests were made, how many are known to be needed, and how
+long the quota will hold up the next. It is gone before anything else can be
+printed, and it is drawn while somebody waits anyway, in his own thread.
+
+Source: https://tqdm.github.io/
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Never, TextIO
+
+from dovtab.engine.statement import Statement, now
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
+
+PATIENCE_SECONDS = 1.0
+_FORMAT = "{desc}: {n_fmt} of {total_fmt} [{elapsed}{postfix}]"
+
+
+class Progress:
+    """The progress of the statements of one shell.
+
+    Args:
+        stream: a terminal.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._bar: tqdm[Never] | None = None
+
+    def show(self, statement: Statement, quota_seconds: float) -> None:
+        """Draw the line, once the statement has taken its time.
+
+        Args:
+            quota_seconds: how long the quota makes it wait; 0: it does not.
+        """
+        age = (now() - statement.moment) / 1e9
+        if age < PATIENCE_SECONDS:
+            return
+        if self._bar is None:
+            self._bar = self._new(statement, age)
+        self._bar.n, self._bar.total = statement.requests, statement.expected
+        waits = f"waiting {quota_seconds:.0f} s for the quota" if quota_seconds else ""
+        self._bar.set_postfix_str(waits, refresh=False)
+        self._bar.refresh()
+
+    def clear(self) -> None:
+        """Wipe the line; something else may be printed now."""
+        if self._bar is not None:
+            self._bar.clear()
+
+    def end(self) -> None:
+        """The statement has ended."""
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+
+    def _new(self, statement: Statement, age: float) -> tqdm[Never]:
+        # Few statements take so long, and the import takes a while itself.
+        from tqdm import tqdm
+
+        # No thread that watches over it: it is drawn often enough.
+        tqdm.monitor_interval = 0
+        bar: tqdm[Never] = tqdm(
+            desc="requests",
+            initial=statement.requests,
+            total=statement.expected,
+            file=self._stream,
+            leave=False,
+            bar_format=_FORMAT,
+        )
+        bar.start_t -= age
+        return bar
