@@ -34,11 +34,11 @@ class Quota:
         self._others, self._others_seen_at = 0, 0.0
         self._hour_requests = HOUR_REQUESTS
 
-    def take(self, now: float, *, leaving: int = 0) -> float:
+    def take(self, now: float, *, leaving: tuple[int, int] = (0, 0)) -> float:
         """Take a slot and give 0, or the seconds after which to ask again.
 
         Args:
-            leaving: how many slots have to stay free for others.
+            leaving: how many slots of the minute and of the hour have to stay free.
 
         >>> quota = Quota()
         >>> [quota.take(now=0.0) for _ in range(250)].count(0.0)
@@ -82,15 +82,15 @@ class Quota:
                 self._others = max(0, limit - remaining - ours)
                 self._others_seen_at = now
 
-    def _longest_delay(self, now: float, leaving: int = 0) -> float:
+    def _longest_delay(self, now: float, leaving: tuple[int, int] = (0, 0)) -> float:
         while self._answered and self._answered[0] <= now - HOUR_SECONDS - MARGIN_SECONDS:
             self._answered.popleft()
         if now > self._others_seen_at + MINUTE_SECONDS:
             # Nobody says when theirs expire: after a while, ask and see.
             self._others, self._hour_requests = 0, HOUR_REQUESTS
         return max(
-            self._delay(now, MINUTE_SECONDS, MINUTE_REQUESTS - leaving),
-            self._delay(now, HOUR_SECONDS, self._hour_requests - self._others - leaving),
+            self._delay(now, MINUTE_SECONDS, MINUTE_REQUESTS - leaving[0]),
+            self._delay(now, HOUR_SECONDS, self._hour_requests - self._others - leaving[1]),
             0.0,
         )
 

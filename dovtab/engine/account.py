@@ -17,6 +17,7 @@ from dovtab.api.answers import quota_error
 from dovtab.api.clock import Clock, SystemClock
 from dovtab.api.credentials import find_token
 from dovtab.api.exchange import MAY_HAVE_RUN, Exchange, Request
+from dovtab.api.quota import MINUTE_SECONDS
 from dovtab.api.settings import Settings
 from dovtab.engine.flight import Flight
 from dovtab.engine.journal import Journal
@@ -143,8 +144,12 @@ class Account:
 
     def admit_at_once(self) -> bool:
         """Take a place in the quota if there are plenty; for a request that nobody needs yet."""
-        quota, now = self.shared().quota, self.clock.monotonic()
-        return not self.interrupted() and quota.take(now, leaving=PLACES_LEFT) <= 0
+        if self.interrupted():
+            return False
+        # A place in the minute is waited for, if there is the patience.
+        in_minute = 0 if self.settings.max_wait_seconds > MINUTE_SECONDS else PLACES_LEFT
+        leaving = in_minute, PLACES_LEFT
+        return self.shared().quota.take(self.clock.monotonic(), leaving=leaving) <= 0
 
     def begin(self, request: Request) -> Exchange:
         """Write down a request that has been admitted and is about to be sent."""

@@ -31,7 +31,7 @@ Expected: TypeAlias = "tuple[Source, Request]"
 # that stops after a few rows has then asked for little that it did not need.
 FIRST_GUESSES = 7
 # So many times as many may have come and not been wanted yet: what a join asks
-# for first and second is wanted in turn.
+# for in its first table and in its second is wanted in turn.
 UNWANTED = 3
 # How often a look may bring nothing before there are no more of them.
 VAIN_LOOKS = 3
@@ -130,7 +130,8 @@ class LookAhead:
         """
         allowed = most if self._certain else min(most, FIRST_GUESSES + self._right + 1)
         in_the_air = sum(not coming.landed for coming in self._open.values())
-        if in_the_air + 1 >= allowed or len(self._open) >= UNWANTED * allowed:
+        unwanted = min(UNWANTED * most, FIRST_GUESSES + UNWANTED * self._right)
+        if in_the_air + 1 >= allowed or (len(self._open) >= unwanted and not self._certain):
             return None
         return next(iter(self._expected.items()), None)
 

@@ -26,10 +26,10 @@ from dovtab.resources import Operation, Resource
 # https://sqlite.org/c3ref/c_index_constraint_eq.html
 EQ, ISNOTNULL, ISNULL, IS, LIMIT, OFFSET = 2, 70, 71, 72, 73, 74
 
-# Units: a hundredth of what reading a Droplet's list takes. SQLite takes a table
-# it knows nothing of for a million rows, so reading the whole account has to
-# look worse than a million lists.
-GET_COST, LIST_COST, ACCOUNT_COST = 10.0, 100.0, 1e12
+# Units: SQLite's, about one row of a table of its own. A request takes as long as
+# many thousands of these. SQLite takes a table it knows nothing of for a million
+# rows, so reading the whole account has to look worse than a million lists.
+GET_COST, LIST_COST, ACCOUNT_COST = 1e3, 1e4, 1e12
 ROWS_IN_LIST, ROWS_IN_ACCOUNT, VALUES_IN_SET = 50, 1_000_000, 25
 
 

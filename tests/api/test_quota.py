@@ -77,3 +77,18 @@ def test_a_limit_of_nothing_is_not_believed() -> None:
     assert quota.take(0.0) == 0
     quota.answered(0.0, limit=0, remaining=0)
     assert quota.take(1.0) == 0
+
+
+def test_slots_can_be_left_for_others() -> None:
+    quota = Quota()
+    while quota.take(0.0, leaving=(50, 0)) == 0:
+        pass
+    assert [quota.take(0.0) for _ in range(50)] == [0.0] * 50
+    assert quota.take(0.0) > 0
+    quota = Quota()
+    quota.take(0.0)
+    quota.answered(0.0, limit=5000, remaining=60)
+    taken = 0
+    while quota.take(1.0, leaving=(0, 50)) == 0:
+        taken += 1
+    assert taken == 10

@@ -86,7 +86,7 @@ def test_bound_values_are_bound_again(
     with_inventory(db)
     for bindings in ((20,), {"least": 20}, [20]):
         before = len(fleet.requests)
-        clock.advance(60)  # In a busy minute there are no guesses.
+        clock.advance(60)
         query = JOIN + (
             " WHERE i.id > :least" if isinstance(bindings, dict) else " WHERE i.id > ?"
         )
@@ -477,7 +477,7 @@ def test_a_database_that_is_not_used_is_left_alone(
 @pytest.mark.parametrize(
     "query",
     [
-        "SELECT a.id FROM (SELECT count(*) FROM n), inventory i, droplet_actions(i.id) a",
+        "SELECT a.id FROM (SELECT count(*) FROM n) CROSS JOIN inventory i, droplet_actions(i.id) a",
         "SELECT a.id FROM temp.n, droplet_actions(n.n) a",
         'SELECT a.id FROM "\N{LATIN CAPITAL LETTER E WITH ACUTE}" n, droplet_actions(n.n) a',
         "SELECT a.id FROM json_each j, droplet_actions(j.n) a",
