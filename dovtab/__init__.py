@@ -15,6 +15,7 @@ import apsw
 
 from dovtab.api.settings import resolve
 from dovtab.errors import (
+    ActionsError,
     AnswerError,
     APIError,
     ArgumentError,
@@ -33,6 +34,7 @@ __version__ = VERSION
 
 __all__ = [
     "APIError",
+    "ActionsError",
     "AnswerError",
     "ArgumentError",
     "DovtabError",

@@ -11,6 +11,7 @@
     │   └── RateLimitError   the quota stays used up for longer than max_wait_seconds
     ├── AnswerError          the answer is not what the API documents
     ├── NetworkError         no answer: refused, lost, or out of time
+    ├── ActionsError         some of a transaction's actions were not sent
     ├── WaitError            an action did not end within the time given
     └── Interrupted          the statement was interrupted
 
@@ -69,6 +70,20 @@ class AnswerError(DovtabError):
 
 class NetworkError(DovtabError):
     """No answer arrived: the connection was refused or lost, or time ran out."""
+
+
+class ActionsError(DovtabError):
+    """Some of a transaction's actions were not sent, or nobody knows.
+
+    Attributes:
+        sent, refused, unknown: how many.
+    """
+
+    def __init__(self, message: str, *, sent: int, refused: int, unknown: int) -> None:
+        super().__init__(message)
+        self.sent = sent
+        self.refused = refused
+        self.unknown = unknown
 
 
 class WaitError(DovtabError):

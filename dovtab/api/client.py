@@ -19,6 +19,7 @@ import time
 import weakref
 from collections.abc import Generator
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from threading import Event
 from urllib.parse import urlsplit
@@ -156,6 +157,7 @@ class Client:
                 delay = self._after_loss(exchange, outcome)
             else:
                 read_reply(exchange, outcome, self.token)
+                exchange.server_ahead = _ahead(outcome.headers.get("date"), clock.time())
                 delay = self._after_reply(exchange, outcome, clock)
                 if delay is not None and exchange.status == 429:
                     waited += delay
@@ -232,6 +234,13 @@ class Client:
             why = self.token.removed_from(" ".join(str(error).split()))
             return f"cannot connect to {self.api_url}: {why}"
         return "the connection was lost before the whole answer came"
+
+
+def _ahead(date: str | None, now: float) -> float:
+    try:
+        return parsedate_to_datetime(date).timestamp() - now if date else 0.0
+    except ValueError:
+        return 0.0
 
 
 def _body(body: dict[str, Json]) -> str:

@@ -70,6 +70,8 @@ class Exchange:
         request_id: what DigitalOcean calls the last attempt.
         ratelimit_limit, ratelimit_remaining: the hour's quota and what is left of
             it, as the last answer gave them.
+        server_ahead: seconds by which the API's clock is ahead of ours, as its last
+            answer said; 0 if it did not.
         error: what to raise.
     """
 
@@ -84,4 +86,5 @@ class Exchange:
     request_id: str | None = None
     ratelimit_limit: int | None = None
     ratelimit_remaining: int | None = None
+    server_ahead: float = 0.0
     error: DovtabError | None = None

@@ -21,6 +21,7 @@ from dovtab.api.quota import MINUTE_SECONDS
 from dovtab.api.settings import Settings
 from dovtab.engine.flight import Flight
 from dovtab.engine.journal import Journal
+from dovtab.engine.posts import Posts
 from dovtab.engine.statement import Statement
 from dovtab.errors import Interrupted
 
@@ -57,6 +58,7 @@ class Account:
         self.interrupted = interrupted
         self.clock = clock or SystemClock()
         self.journal = Journal()
+        self.posts = Posts()
         self._shared: Shared | None = None
         self._process = 0
 
@@ -64,7 +66,7 @@ class Account:
         """The account of another context of doctl's, with the same record of requests."""
         settings = replace(self.settings, token=None, context=context)
         other = Account(settings, self.interrupted, self.clock, self.rested)
-        other.journal = self.journal
+        other.journal, other.posts = self.journal, self.posts
         return other
 
     def ask(
@@ -131,6 +133,25 @@ class Account:
             raise Interrupted(f"{request}: interrupted before it was sent")
         if statement is not None:
             statement.spend(self.settings.max_requests, acts=request.acts)
+        self._take_place(self.pause)
+
+    def place(self, request: Request, cancelled: Event) -> None:
+        """The same in a flight's thread, which nobody interrupts but by cancelling it.
+
+        Raises:
+            RateLimitError: the quota is used up for too long.
+            Interrupted: it was cancelled.
+        """
+
+        def pause(seconds: float) -> None:
+            if self.clock.wait(cancelled, seconds):
+                raise Interrupted(f"{request}: interrupted before it was sent")
+
+        if cancelled.is_set():
+            raise Interrupted(f"{request}: interrupted before it was sent")
+        self._take_place(pause)
+
+    def _take_place(self, pause: Callable[[float], None]) -> None:
         quota, waited = self.shared().quota, 0.0
         while (delay := quota.take(self.clock.monotonic())) > 0:
             waited += delay
@@ -138,7 +159,7 @@ class Account:
                 raise quota_error(self.clock.time() + delay, self.settings.max_wait_seconds)
             self.quota_seconds = delay
             try:
-                self.pause(delay)
+                pause(delay)
             finally:
                 self.quota_seconds = 0.0
 

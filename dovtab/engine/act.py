@@ -14,14 +14,19 @@ from datetime import UTC, datetime
 
 from dovtab.api.answers import decode
 from dovtab.api.exchange import MAY_HAVE_RUN, Json, Request
+from dovtab.engine import commit
 from dovtab.engine.account import Account
 from dovtab.engine.action_request import droplet_request, positive_id, shown, tag_request
+from dovtab.engine.delivery import deliver
+from dovtab.engine.flight import Flight
+from dovtab.engine.posts import Post
 from dovtab.engine.rows import is_object
 from dovtab.engine.statement import Statement
 from dovtab.engine.values import SqlValue
 from dovtab.errors import (
     AnswerError,
     ArgumentError,
+    Interrupted,
     NotAllowedError,
     WaitError,
 )
@@ -43,6 +48,9 @@ def post(
 ) -> str:
     """Start an action on one Droplet; gives the action.
 
+    SQLite may evaluate it several times for one row: in one statement the same
+    call is sent once, and its answer given again.
+
     Raises:
         NotAllowedError: acting is off.
         ArgumentError: an argument is wrong; nothing was sent.
@@ -52,13 +60,8 @@ def post(
     request = droplet_request(
         resource, droplet_id, type, attributes, default_name=_name(account)
     )
-    answer = _send(resource, account, statement, request)
-    action = answer.get(resource.post.answer)
-    if account.settings.dry_run:
-        return _text(answer)
-    if not is_object(action):
-        raise AnswerError(f"{request}: the answer holds no action{MAY_HAVE_RUN}")
-    return _text(action)
+    key = request.path, type, attributes
+    return _once(resource, account, statement, request, key)
 
 
 def post_by_tag(
@@ -76,16 +79,52 @@ def post_by_tag(
     """
     _check_allowed(account)
     request = tag_request(resource, tag_name, type, attributes, default_name=_name(account))
-    answer = _send(resource, account, statement, request)
+    key = request.path, type, attributes
+    return _once(resource, account, statement, request, key)
+
+
+def row_request(
+    resource: Resource, account: Account, rowid: int | None, row: dict[str, SqlValue]
+) -> Request:
+    """The POST that an inserted row asks for.
+
+    Args:
+        row: its values, by column.
+
+    Raises:
+        NotAllowedError: acting is off.
+        ArgumentError: a value is wrong, or one is given that is the API's to say.
+    """
+    _check_allowed(account)
+    parent, (tag, attributes) = resource.parent[0], resource.for_acting
+    given = {name for name, value in row.items() if value is not None}
+    others = sorted(given - {parent, tag, attributes, "type"})
+    if others or rowid is not None:
+        raise ArgumentError(
+            f"an action is started by INSERT INTO {resource.name}({parent}, type, {attributes})"
+            f" or ({tag}, type, {attributes}); {others[0] if others else 'rowid'} is the"
+            " API's to say"
+        )
+    if (parent in given) == (tag in given):
+        raise ArgumentError(f"an action needs a {parent} or a {tag}, one of them")
+    target = row[parent] if parent in given else row[tag]
+    make = droplet_request if parent in given else tag_request
+    return make(resource, target, row["type"], row[attributes], default_name=_name(account))
+
+
+def send(resource: Resource, account: Account, requests: list[Request]) -> None:
+    """Send what a transaction has asked for; in a dry run only write it down.
+
+    Raises:
+        DovtabError: not all of it was sent.
+        Interrupted: somebody stopped it.
+    """
+    posts = [account.posts.add(request) for request in requests]
     if account.settings.dry_run:
-        return _text(answer)
-    actions = answer.get(resource.post_by_tag.answer)
-    # For a single Droplet the API has been seen to answer with one object.
-    if actions is None and is_object(answer.get(resource.post.answer)):
-        actions = [answer[resource.post.answer]]
-    if not isinstance(actions, list) or not all(is_object(action) for action in actions):
-        raise AnswerError(f"{request}: the answer holds no list of actions{MAY_HAVE_RUN}")
-    return _text(actions)
+        for post in posts:
+            post.ended("dry-run")
+    else:
+        commit.send(resource, account, posts)
 
 
 def wait(
@@ -146,25 +185,51 @@ def _wait(resource: Resource, account: Account, request: Request, seconds: float
         pause = min(_LONGEST_PAUSE, pause * _PAUSE_GROWTH)
 
 
-def _send(
-    resource: Resource, account: Account, statement: Statement, request: Request
-) -> dict[str, Json]:
+def _once(
+    resource: Resource,
+    account: Account,
+    statement: Statement,
+    request: Request,
+    key: tuple[object, ...],
+) -> str:
+    if key not in statement.once:
+        statement.once[key] = _text(_send(resource, account, statement, request))
+    return statement.once[key]
+
+
+def _send(resource: Resource, account: Account, statement: Statement, request: Request) -> Json:
+    """The JSON value that a function gives."""
     if account.settings.dry_run:
-        return {
-            "method": request.operation.method,
-            "path": request.path,
-            "body": request.body,
-        }
-    cache = account.shared().cache
-    # A Droplet in the path, or any Droplet: a tag does not say which.
-    parent = request.parameters.get(resource.parent[0])
-    # When it has ended, not when we stop waiting: until then nothing is certain.
-    exchange = account.ask(request, statement, after=lambda: cache.forget(parent))
-    if exchange.error is not None:
-        if exchange.uncertain:
-            exchange.error.args = (f"{exchange.error}{MAY_HAVE_RUN}",)
-        raise exchange.error
-    return decode(exchange)
+        account.posts.add(request).ended("dry-run")
+        method = request.operation.method
+        return {"method": method, "path": request.path, "body": request.body}
+    if account.interrupted():
+        # Between two functions of a row nobody else looks.
+        raise Interrupted(f"{request}: interrupted before it was sent")
+    statement.spend(account.settings.max_requests, acts=True)
+    post = account.posts.add(request)
+    flight = Flight(lambda cancelled: deliver(resource, account, post, cancelled))
+    try:
+        flight.start()
+        actions = account.wait_for(flight)
+    except Interrupted:
+        raise _interruption(post) from None
+    except KeyboardInterrupt as pressed:
+        pressed.add_note(str(_interruption(post)))
+        raise
+    finally:
+        flight.leave()
+    return actions if request.operation is resource.post_by_tag else actions[0]
+
+
+def _interruption(post: Post) -> Interrupted:
+    if post.sent_at is None:
+        post.ended("refused", "interrupted before it was sent")
+        return Interrupted(f"{post.request}: interrupted before it was sent")
+    error = Interrupted(f"{post.request}: interrupted before it was answered{MAY_HAVE_RUN}")
+    if post.exchange is not None and post.exchange.duration is None:
+        post.exchange.error = error
+    return error
 
 
 def _check_allowed(account: Account) -> None:

@@ -40,7 +40,7 @@ def read_answer(resource: Resource, request: Request, answer: Json) -> Page:
     return Page(
         _read_rows(resource, request, items),
         _total(request, fields.get("meta")),
-        _has_next(request, fields.get("links")),
+        has_next(request, fields.get("links")),
     )
 
 
@@ -132,7 +132,15 @@ def _total(where: object, meta: Json) -> int:
     return total
 
 
-def _has_next(where: object, links: Json) -> bool:
+def has_next(where: object, links: Json) -> bool:
+    """Whether a list goes on after this page.
+
+    Args:
+        links: the member of that name, of the page numbers around this one.
+
+    Raises:
+        AnswerError: it is no such thing.
+    """
     pages = links.get("pages") if isinstance(links, dict) else None
     if not isinstance(links, dict | None) or not isinstance(pages, dict | None):
         raise AnswerError(f"{where}: 'links' is not an object")

@@ -6,6 +6,7 @@ The moment only orders things in this process, so the machine's clock will do.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 from dovtab.engine.look_ahead import LookAhead
@@ -16,23 +17,30 @@ class Statement:
     """One execution of one SQL statement, its subqueries and joins included.
 
     Args:
-        sql: its text, if it only reads and the host knows it.
+        text: its SQL.
+        reads: whether it only reads.
         bindings: what its parameters are bound to, if the host knows that.
     """
 
     __slots__ = (
         "actions",
         "ahead",
+        "at_end",
         "bindings",
         "looking",
         "moment",
+        "once",
+        "reads",
         "requests",
-        "sql",
+        "text",
         "to_come",
+        "triggered",
     )
 
-    def __init__(self, sql: str | None = None, bindings: Any = None) -> None:
-        self.sql = sql
+    def __init__(self, text: str = "", *, reads: bool = False, bindings: Any = None) -> None:
+        self.text = text
+        self.reads = reads
+        self.triggered = False
         self.bindings = bindings
         self.moment = now()
         self.ahead = LookAhead()
@@ -41,6 +49,9 @@ class Statement:
         # Of what has been begun, how many requests it is known to take more.
         self.to_come = 0
         self.looking = False
+        # Answers of functions that act, by what they were asked.
+        self.once: dict[tuple[object, ...], str] = {}
+        self.at_end: list[Callable[[], None]] = []
 
     @property
     def expected(self) -> int:
@@ -57,6 +68,8 @@ class Statement:
         """It asks for nothing any more."""
         if not self.looking:
             self.ahead.end()
+        for call in self.at_end:
+            call()
 
     def spend(self, allowed: int, *, acts: bool = False) -> None:
         """Count one more request.

@@ -7,6 +7,7 @@ Sources: https://sqlite.org/vtab.html, https://rogerbinns.github.io/apsw/vtable.
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
 
 import apsw
@@ -18,6 +19,7 @@ from dovtab.engine.scan import scan
 from dovtab.engine.values import SqlValue
 from dovtab.errors import SettingsError
 from dovtab.hosts.cursor import Cursor
+from dovtab.hosts.inserts import Inserts
 from dovtab.hosts.own_tables import OwnTables
 from dovtab.hosts.second_run import SecondRun
 from dovtab.hosts.statements import Statements
@@ -57,13 +59,24 @@ class Module:
         def gone() -> None:
             self._own_tables.remove(databasename, tablename)
 
-        return self._resource.schema, Table(self._resource, fetch, self._statements, gone)
+        # Constraints are checked before anything is changed.
+        connection.vtab_config(apsw.SQLITE_VTAB_CONSTRAINT_SUPPORT, 1)
+        inserts = Inserts(
+            weakref.ref(connection),
+            self._resource,
+            account,
+            self._statements,
+            is_users=databasename == "temp" or tablename.lower() == self._resource.name,
+        )
+        return self._resource.schema, Table(
+            self._resource, fetch, self._statements, inserts, gone
+        )
 
     Create = Connect
 
 
 class Table:
-    """xBestIndex and xOpen.
+    """xBestIndex and xOpen; what INSERT needs is `Inserts`.
 
     Args:
         gone: called when SQLite has done with it.
@@ -74,9 +87,17 @@ class Table:
         resource: Resource,
         fetch: Fetch,
         statements: Statements,
+        inserts: Inserts,
         gone: Callable[[], None],
     ) -> None:
         self._gone = gone
+        self.UpdateInsertRow = inserts.UpdateInsertRow
+        self.UpdateDeleteRow = inserts.UpdateDeleteRow
+        self.UpdateChangeRow = inserts.UpdateChangeRow
+        self.Begin, self.Sync = inserts.Begin, inserts.Sync
+        self.Commit, self.Rollback = inserts.Commit, inserts.Rollback
+        self.Savepoint, self.Release = inserts.Savepoint, inserts.Release
+        self.RollbackTo = inserts.RollbackTo
         self.resource = resource
         self.fetch = fetch
         self.statements = statements

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from dovtab.hosts.progress import Progress
     from dovtab.hosts.second_run import SecondRun
 
-JOURNAL = "dovtab_requests"
+JOURNAL, POSTS = "dovtab_requests", "dovtab_posts"
 
 
 def attach(
@@ -44,11 +44,12 @@ def attach(
         raise TypeError(f"dovtab needs an apsw.Connection, not a {kind}")
     behind = _Behind(connection, settings, clock, progress)
     for resource in RESOURCES:
-        _create_module(connection, resource.name, behind.table(resource), eponymous=True)
+        _create_module(connection, resource.name, behind.table(resource), writable=True)
         create_functions(
-            connection, resource, lambda: behind.account, lambda: behind.statements.current
+            connection, resource, lambda: behind.account, behind.statements.calling
         )
-    _create_module(connection, JOURNAL, behind.journal(), eponymous_only=True)
+    _create_module(connection, JOURNAL, behind.record(JOURNAL), writable=False)
+    _create_module(connection, POSTS, behind.record(POSTS), writable=False)
 
 
 class _Behind:
@@ -93,11 +94,15 @@ class _Behind:
 
         return _Later(make)
 
-    def journal(self) -> _Later:
+    def record(self, name: str) -> _Later:
         def make() -> _Connects:
-            from dovtab.hosts.journal_module import JournalModule
+            from dovtab.engine.journal import REQUEST_COLUMNS
+            from dovtab.engine.posts import POST_COLUMNS
+            from dovtab.hosts.record_module import RecordModule
 
-            return JournalModule(JOURNAL, self.account.journal)
+            if name == POSTS:
+                return RecordModule(name, POST_COLUMNS, self.account.posts.rows)
+            return RecordModule(name, REQUEST_COLUMNS, self.account.journal.requests)
 
         return _Later(make)
 
@@ -132,19 +137,15 @@ class _Later:
 
 
 def _create_module(
-    connection: apsw.Connection,
-    name: str,
-    module: _Later,
-    *,
-    eponymous: bool = False,
-    eponymous_only: bool = False,
+    connection: apsw.Connection, name: str, module: _Later, *, writable: bool
 ) -> None:
     connection.create_module(
         name,
         # apsw's protocols list every optional member as if it were required.
         cast("apsw.VTModule", module),
         use_bestindex_object=True,
-        eponymous=eponymous,
-        eponymous_only=eponymous_only,
-        read_only=True,
+        iVersion=2,  # SQLite tells of savepoints.
+        eponymous=writable,
+        eponymous_only=not writable,
+        read_only=not writable,
     )

@@ -29,24 +29,26 @@ def create_functions(
     connection: apsw.Connection,
     resource: Resource,
     account: Callable[[], Account],
-    statement: Callable[[], Statement],
+    calling: Callable[[str], Statement],
 ) -> None:
     """Register the resource's functions on the connection.
 
     Args:
         account: gives the one to act on; called when there is something to do.
-        statement: gives the one that is running.
+        calling: gives the statement that calls a function of this name.
     """
 
     def post(*arguments: SqlValue) -> str:
         from dovtab.engine import act
 
-        return act.post(resource, account(), statement(), *arguments)
+        statement = calling(f"{resource.name}_post")
+        return act.post(resource, account(), statement, *arguments)
 
     def post_by_tag(*arguments: SqlValue) -> str:
         from dovtab.engine import act
 
-        return act.post_by_tag(resource, account(), statement(), *arguments)
+        statement = calling(f"{resource.name}_post")
+        return act.post_by_tag(resource, account(), statement, *arguments)
 
     def wait(*arguments: SqlValue) -> str:
         from dovtab.engine import act

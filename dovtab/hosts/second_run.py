@@ -83,12 +83,12 @@ class SecondRun:
         self._ends_at = time.monotonic() + MOST_SECONDS
         if (
             connection is not None
-            and statement.sql is not None
+            and statement.reads
             and not connection.in_transaction
             and _are_plain(statement.bindings)
             and _is_undisturbed(connection)
         ):
-            self._run(connection, statement, statement.sql)
+            self._run(connection, statement)
         return self._found
 
     def came_by(self, key: Key, source: Source, request: Request, *, new: bool) -> None:
@@ -99,7 +99,7 @@ class SecondRun:
         if self._scans_left <= 0 or len(self._found) >= MOST_FOUND or self._is_late():
             raise _Enough
 
-    def _run(self, connection: apsw.Connection, statement: Statement, sql: str) -> None:
+    def _run(self, connection: apsw.Connection, statement: Statement) -> None:
         longest = connection.limit(apsw.SQLITE_LIMIT_LENGTH)
         cursor = connection.cursor()
         # The connection's own would note this as if it were a statement of the user's.
@@ -111,7 +111,7 @@ class SecondRun:
             connection.set_progress_handler(self._is_long, STEPS_BETWEEN_LOOKS, id=self)
             connection.authorizer = authorizer
             rows = cursor.execute(
-                sql,
+                statement.text,
                 statement.bindings,
                 can_cache=False,  # The authorizer has to see it prepared.
                 prepare_flags=apsw.SQLITE_PREPARE_DONT_LOG,

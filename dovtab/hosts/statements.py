@@ -17,6 +17,7 @@ from typing import Any
 import apsw
 
 from dovtab.engine.statement import Statement
+from dovtab.errors import ArgumentError
 
 
 class Statements:
@@ -45,6 +46,27 @@ class Statements:
         """Of those that are running, the one that started last."""
         return next(reversed(self._running.values()), None) or Statement()
 
+    def calling(self, function: str) -> Statement:
+        """The one that is calling a function of ours.
+
+        No view or trigger can, so its own text has the name.
+
+        Raises:
+            ArgumentError: it could be this one or that.
+        """
+        named = [s for s in self._running.values() if function in s.text.lower()]
+        if len(named) > 1:
+            raise ArgumentError(
+                "two statements that act are running on this connection, and nobody can tell"
+                " whose this is: let one come to its end first, with fetchall()"
+            )
+        return named[0] if named else self.current
+
+    @property
+    def is_in_trigger(self) -> bool:
+        """Whether a trigger has been run by what is running."""
+        return any(statement.triggered for statement in self._running.values())
+
     def begins(self, statement: Statement | None) -> None:
         """What is stepped next is not a statement of the user's, but this one; None: it is."""
         self._next = statement
@@ -58,9 +80,11 @@ class Statements:
         ended = None
         if event["code"] == apsw.SQLITE_TRACE_PROFILE:
             ended = self._running.pop(id, None)
-        # Triggers, and queries that a virtual table makes, come with the id of
-        # who runs them. A statement that begins with a comment looks like one.
-        elif not event["trigger"] or id not in self._running:
+        # A trigger comes with the id of who runs it. A statement that begins with
+        # a comment looks like one, and so do queries that a virtual table makes.
+        elif event["trigger"] and id in self._running:
+            self._running[id].triggered |= event["sql"].startswith("TRIGGER ")
+        else:
             ended = self._running.pop(id, None)
             self._running[id], self._next = self._next or self._statement(event), None
         if ended is not None:
@@ -71,4 +95,4 @@ class Statements:
     def _statement(self, event: dict[str, Any]) -> Statement:
         sql, begun, self._begun = event["sql"], self._begun, None
         bindings = begun[1] if begun is not None and sql in begun[0] else None
-        return Statement(sql if event["readonly"] else None, bindings)
+        return Statement(sql, reads=event["readonly"], bindings=bindings)

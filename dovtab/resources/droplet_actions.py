@@ -60,4 +60,7 @@ DROPLET_ACTIONS = Resource(
     post_by_tag=Operation(
         "dropletActions_post_byTag", "POST", "/v2/droplets/actions", "actions", "droplet:update"
     ),
+    parents=Operation(
+        "droplets_list", "GET", "/v2/droplets", "droplets", "droplet:read and tag:read"
+    ),
 )

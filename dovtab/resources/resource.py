@@ -63,7 +63,7 @@ class Resource:
     size. The other hidden columns are for acting. ``keep`` is the column and
     value that tell the rows of this resource from the others in an
     account-wide list. ``ended`` are the column and the values of an object that
-    will not change any more.
+    will not change any more. ``parents`` lists the objects of a tag.
     """
 
     name: str
@@ -79,6 +79,7 @@ class Resource:
     account_list: Operation
     post: Operation
     post_by_tag: Operation
+    parents: Operation
 
     @property
     def visible(self) -> tuple[Column, ...]:

@@ -70,8 +70,13 @@ def test_the_time_limit_is_for_the_whole_request(query: str, converse: Conversat
             list(db.execute(query))
         # Four attempts with their pauses, or one: never a minute.
         assert time.monotonic() - began < 15
-        assert len(server.requests) == (1 if query == POST else 4)
+        sent = [r for r in server.requests if r.startswith(query_method(query))]
+        assert len(sent) == (1 if query == POST else 4)
         db.close()
+
+
+def query_method(query: str) -> bytes:
+    return b"POST" if query == POST else b"GET"
 
 
 def test_an_answer_without_end_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -131,7 +136,8 @@ def test_odd_headers_are_an_ordinary_error(
             list(db.execute(query))
         assert "\n" not in str(caught.value)
         # An answer that the HTTP library chokes on is one that was lost.
-        assert len(server.requests) == 1 or query == READ
+        sent = [r for r in server.requests if r.startswith(query_method(query))]
+        assert len(sent) == 1 or query == READ
         db.close()
 
 
@@ -277,16 +283,16 @@ def test_a_post_whose_sending_broke_off_is_not_sent_again(
     monkeypatch: pytest.MonkeyPatch,
     error: type[httpx.TransportError],
 ) -> None:
-    sent: list[object] = []
+    sent: list[str] = []
 
-    def break_off(self: object, request: object) -> httpx.Response:
-        sent.append(request)
+    def break_off(self: object, request: httpx.Request) -> httpx.Response:
+        sent.append(request.method)
         raise error("broken")
 
     monkeypatch.setattr(httpx.HTTPTransport, "handle_request", break_off)
     with pytest.raises(dovtab.NetworkError, match="may have been carried out"):
         list(connect().execute(POST))
-    assert len(sent) == 1
+    assert sent.count("POST") == 1
 
 
 @pytest.mark.parametrize(
@@ -452,14 +458,3 @@ def test_a_thousand_connections_leave_nothing(paged: Simulator) -> None:
         dovtab.connect(token="simulator", api_url=paged.url).execute("SELECT 1").fetchall()
     gc.collect()
     assert sum(c is not None for c in apsw.connections()) <= before + 1
-
-
-def test_the_table_cannot_be_written_to(db: apsw.Connection) -> None:
-    for statement in (
-        "INSERT INTO droplet_actions(droplet_id, type) VALUES (1, 'reboot')",
-        "UPDATE droplet_actions SET type = 'x'",
-        "DELETE FROM droplet_actions",
-        "DELETE FROM dovtab_requests",
-    ):
-        with pytest.raises(apsw.SQLError, match="may not be modified"):
-            db.execute(statement)

@@ -1,0 +1,112 @@
+"""INSERT INTO droplet_actions: checked now, sent at COMMIT.
+
+The columns ``droplet_id`` or ``tag_name``, ``type`` and ``attributes`` say what
+to do; the others are the API's to fill. A row that is wrong is a constraint
+that fails, so ``OR IGNORE`` leaves it out and ``OR FAIL`` keeps what came
+before. No trigger of a stranger's file gets here, and no table with another
+name than ours, unless its owner made it in his temp database.
+
+Sources: https://sqlite.org/vtab.html#the_xupdate_method, https://sqlite.org/lang_conflict.html
+"""
+
+from __future__ import annotations
+
+import weakref
+from typing import NoReturn
+
+import apsw
+
+from dovtab.engine import act
+from dovtab.engine.account import Account
+from dovtab.engine.queue import Queue
+from dovtab.engine.values import SqlValue
+from dovtab.errors import ArgumentError, Interrupted, NotAllowedError
+from dovtab.hosts.statements import Statements
+from dovtab.resources import Resource
+
+
+class BadRow(ArgumentError, apsw.ConstraintError):
+    """A row that cannot be inserted; SQLite takes it for a constraint that fails."""
+
+
+class Inserts:
+    """The rows of a table that a transaction has inserted.
+
+    Args:
+        is_users: whether whoever uses the table knows that it acts.
+    """
+
+    def __init__(
+        self,
+        connection: weakref.ref[apsw.Connection],
+        resource: Resource,
+        account: Account,
+        statements: Statements,
+        *,
+        is_users: bool,
+    ) -> None:
+        self._connection = connection
+        self._resource = resource
+        self._account = account
+        self._statements = statements
+        self._is_users = is_users
+        self._queue = Queue()
+
+    def UpdateInsertRow(self, rowid: int | None, fields: tuple[SqlValue, ...]) -> int:
+        statement = self._statements.current
+        if not self._is_users or self._statements.is_in_trigger:
+            raise NotAllowedError(
+                f"actions are started by INSERT INTO {self._resource.name}, and neither by a"
+                " trigger nor through a table of another name in a database file"
+            )
+        connection = self._connection()
+        conflict = apsw.SQLITE_ABORT if connection is None else connection.vtab_on_conflict()
+        try:
+            row = {c.name: v for c, v in zip(self._resource.columns, fields, strict=True)}
+            request = act.row_request(self._resource, self._account, rowid, row)
+        except ArgumentError as error:
+            if conflict == apsw.SQLITE_IGNORE:
+                return 0
+            if conflict == apsw.SQLITE_FAIL:
+                self._queue.stands(statement)
+            raise BadRow(str(error)) from None
+        statement.spend(self._account.settings.max_requests)
+        self._queue.add(request)
+        return -len(self._queue)
+
+    def UpdateDeleteRow(self, rowid: int) -> NoReturn:
+        raise NotAllowedError("what was done to a Droplet cannot be deleted")
+
+    def UpdateChangeRow(self, row: int, rowid: int, fields: tuple[SqlValue, ...]) -> NoReturn:
+        raise NotAllowedError(
+            "what was done to a Droplet cannot be changed: INSERT starts a new action"
+        )
+
+    def Begin(self) -> None:
+        self._queue.clear()
+
+    def Sync(self) -> None:
+        # Emptied first: whatever happens, nothing is sent a second time.
+        requests = self._queue.clear()
+        if requests:
+            try:
+                act.send(self._resource, self._account, requests)
+            except Interrupted as interrupted:
+                raise apsw.InterruptError(str(interrupted)) from None
+
+    def Commit(self) -> None:
+        self._queue.clear()
+
+    def Rollback(self) -> None:
+        self._queue.clear()
+
+    def Savepoint(self, number: int) -> None:
+        statement = self._statements.current
+        self._queue.savepoint(number, statement)
+        statement.at_end.append(lambda: self._queue.ended(statement))
+
+    def Release(self, number: int) -> None:
+        self._queue.release(number)
+
+    def RollbackTo(self, number: int) -> None:
+        self._queue.rollback_to(number)
