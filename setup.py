@@ -30,6 +30,8 @@ setup(
         "tqdm>=4.60",
     ],
     extras_require={
+        # What tests/benchmarks compares with.
+        "bench": ["shillelagh==1.4.5"],
         "test": [
             "hypothesis>=6.100",
             "mypy>=1.11",
@@ -40,7 +42,7 @@ setup(
             "ruff>=0.6",
             "types-PyYAML",
             "types-tqdm",
-        ]
+        ],
     },
     entry_points={"console_scripts": ["dovtab = dovtab.hosts.shell:main"]},
 )

@@ -23,6 +23,8 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README, re.M | re.S)
 SET_UP = "python3 -m venv .venv && .venv/bin/pip install -q . && "
 TEST = "python3 -m venv .venv && .venv/bin/pip install -q -e '.[test]' && .venv/bin/python -m pytest tests"
+# It takes minutes; test_benchmarks.py runs a tenth of it.
+MEASURE = "pip install -q -e '.[bench]' && python tests/benchmarks"
 
 
 def blocks(kind: str) -> list[str]:
@@ -62,10 +64,15 @@ def test_a_command_prints_what_the_readme_shows(
 
 
 def test_the_readme_s_commands_are_what_continuous_integration_runs() -> None:
-    assert blocks("sh") == [TEST + "\n"]
+    assert blocks("sh") == [TEST + "\n", MEASURE + "\n"]
     assert next(console())[0].startswith(SET_UP)
     script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
     assert "\n" + TEST + "\n" in script
+
+
+def test_what_the_benchmarks_need_can_be_installed() -> None:
+    assert '"bench": [' in (ROOT / "setup.py").read_text(encoding="utf-8")
+    assert (ROOT / MEASURE.split()[-1] / "__main__.py").exists()
 
 
 @pytest.fixture

@@ -1,0 +1,99 @@
+"""All measurements, in the order in which they are printed."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+from benchmarks.contestants import available
+from benchmarks.costs import ROUNDS, STARTS, peak_memory, processor_time, start_up
+from benchmarks.picture import picture
+from benchmarks.questions import account_actions, questions
+from benchmarks.running_server import RunningServer, running_server
+from benchmarks.table import processor_table, requests_table, times_table
+from benchmarks.wall import RUNS, Time, times
+
+LATENCIES, QUICK_LATENCIES = (0.0, 0.05, 0.2), (0.0, 0.002)  # seconds
+DRAWN = 1  # which of them the picture shows
+PICTURE = Path(__file__).with_name("benchmarks.svg")
+ROWS = 20_000
+SMALL_ACCOUNT, LARGE_ACCOUNT = 2_000, 200_000
+MEGABYTE = 1_000_000
+
+NOTES = """\
+The server is a process of its own on this machine; it answers after the latency.
+DigitalOcean's rate limit is left out: dovtab gets a clock on which a minute is over at
+once. With it, 1,000 requests take three minutes, whoever asks.
+Connections are open, and nothing comes from a cache. A time is the median of up to five
+runs; x is the multiple of dovtab's. "-": not installed, or it takes longer than a minute.
+The loop is httpx's, and it reads pages one after the other, as shillelagh's table does."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python tests/benchmarks", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="a tenth of everything, once")
+    parser.add_argument("--picture", type=Path, help="where the SVG goes")
+    parser.add_argument(
+        "--latency",
+        type=float,
+        action="append",
+        help="seconds, instead of 0, 0.05 and 0.2; may be given more than once",
+    )
+    options = parser.parse_args(arguments)
+    scale = 0.1 if options.quick else 1.0
+    latencies = options.latency or (QUICK_LATENCIES if options.quick else LATENCIES)
+    path = options.picture
+    if path is None and not (options.quick or options.latency):
+        path = PICTURE
+    names = available()
+    installed = [name for name in names if name != "loop"] + ["httpx"]
+    print(", ".join(f"{name} {version(name)}" for name in installed))
+    print(NOTES, flush=True)
+    with running_server() as server:
+        drawn: tuple[float, dict[str, dict[str, Time]]] | None = None
+        for number, latency in enumerate(latencies):
+            found = _times(server, names, latency, scale)
+            if number == 0:
+                _say(requests_table(found))
+            _say(times_table(found, latency))
+            if latency and (drawn is None or number == DRAWN):
+                drawn = latency, found
+        if path is not None and drawn is not None:
+            path.write_text(picture(drawn[1], drawn[0]), encoding="utf-8")
+        _costs(server, names, scale)
+    return 0
+
+
+def _times(
+    server: RunningServer, names: Sequence[str], latency: float, scale: float
+) -> dict[str, dict[str, Time]]:
+    actions, runs = account_actions(scale), 1 if scale < 1 else RUNS
+    return {
+        question.name: times(
+            server, question, names, latency=latency, account_actions=actions, runs=runs
+        )
+        for question in questions(scale)
+    }
+
+
+def _costs(server: RunningServer, names: Sequence[str], scale: float) -> None:
+    rows = round(ROWS * scale)
+    _say(processor_table(processor_time(server, names, rows, 1 if scale < 1 else ROUNDS), rows))
+    accounts = [round(number * scale) for number in (SMALL_ACCOUNT, LARGE_ACCOUNT)]
+    small, large = peak_memory(server, accounts)
+    _say(
+        f"peak memory of a scan of {accounts[0]:,} actions {small / MEGABYTE:.0f} MB,"
+        f" of {accounts[1]:,} {(large - small) / MEGABYTE:+.0f} MB"
+    )
+    started = start_up(1 if scale < 1 else STARTS)
+    ratio = started["dovtab"] / started["apsw"]
+    _say(
+        f"processor time to start and SELECT 1: dovtab {started['dovtab'] * 1000:.0f} ms,"
+        f" apsw's shell {started['apsw'] * 1000:.0f} ms, x{ratio:.2f}"
+    )
+
+
+def _say(text: str) -> None:
+    print(f"\n{text}", flush=True)

@@ -1,0 +1,85 @@
+"""The figures as plain text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from benchmarks.contestants import NAMES
+from benchmarks.wall import Time
+
+# By question, then by contestant.
+Times = Mapping[str, Mapping[str, Time]]
+NOTHING = "-"
+
+
+def requests_table(times: Times) -> str:
+    """How many requests each contestant made."""
+    rows = [
+        [question, *(str(found[n].requests) if n in found else NOTHING for n in NAMES)]
+        for question, found in times.items()
+    ]
+    return aligned([["requests", *NAMES], *rows])
+
+
+def times_table(times: Times, latency: float) -> str:
+    """Times in latencies, or in milliseconds where there is none, and as multiples of dovtab's.
+
+    Args:
+        latency: seconds.
+    """
+    unit = latency or 0.001
+    title = f"latency {latency * 1000:g} ms: " + ("times in latencies" if latency else "ms")
+    rows = [[title, "dovtab", "loop", "", "shillelagh", ""]]
+    for question, found in times.items():
+        ours = found["dovtab"].seconds
+        cells = [figure(ours / unit)]
+        for name in NAMES[1:]:
+            theirs = found.get(name)
+            cells += (
+                [figure(theirs.seconds / unit), f"x{figure(theirs.seconds / ours)}"]
+                if theirs
+                else [NOTHING, ""]
+            )
+        rows.append([question, *cells])
+    return aligned(rows)
+
+
+def processor_table(seconds: Mapping[str, float], rows: int) -> str:
+    """Processor time by contestant, and as a multiple of the loop's.
+
+    Args:
+        seconds: for a row.
+    """
+    lines = [
+        [name, f"{1e6 * value:.1f} us", f"x{value / seconds['loop']:.2f}"]
+        for name, value in seconds.items()
+    ]
+    return aligned([[f"processor time for a row, of {rows:,}", "", "to the loop"], *lines])
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> str:
+    """Columns of text: the first to the left, the others to the right.
+
+    >>> print(aligned([["a", "12"], ["bc", "3"]]))
+    a   12
+    bc   3
+    """
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "  ".join(
+            cell.rjust(width) if n else cell.ljust(width)
+            for n, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    )
+
+
+def figure(value: float) -> str:
+    """A number with as many digits as can be relied on.
+
+    >>> [figure(value) for value in (1.049, 23.46, 1037.2)]
+    ['1.05', '23.5', '1,037']
+    """
+    return (
+        f"{value:,.2f}" if value < 10 else f"{value:,.1f}" if value < 100 else f"{value:,.0f}"
+    )
