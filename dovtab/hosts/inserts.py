@@ -16,9 +16,11 @@ from typing import NoReturn
 
 import apsw
 
+from dovtab.api.exchange import Request
 from dovtab.engine import act
 from dovtab.engine.account import Account
 from dovtab.engine.queue import Queue
+from dovtab.engine.statement import Statement
 from dovtab.engine.values import SqlValue
 from dovtab.errors import ArgumentError, Interrupted, NotAllowedError
 from dovtab.hosts.statements import Statements
@@ -51,6 +53,8 @@ class Inserts:
         self._statements = statements
         self._is_users = is_users
         self._queue = Queue()
+        self._statement: Statement | None = None
+        self._length = self._changes = 0
 
     def UpdateInsertRow(self, rowid: int | None, fields: tuple[SqlValue, ...]) -> int:
         statement = self._statements.current
@@ -67,12 +71,30 @@ class Inserts:
         except ArgumentError as error:
             if conflict == apsw.SQLITE_IGNORE:
                 return 0
-            if conflict == apsw.SQLITE_FAIL:
-                self._queue.stands(statement)
             raise BadRow(str(error)) from None
         statement.spend(self._account.settings.max_requests)
+        if self._statement is not statement:
+            self._statement, self._length = statement, len(self._queue)
+            statement.at_end.append(self._ended)
+        # What the statement changes is counted at its end, and only if it stands.
+        self._changes = 0 if connection is None else connection.total_changes()
         self._queue.add(request)
         return -len(self._queue)
+
+    def _ended(self) -> None:
+        # Not yet: if it is given up early, SQLite has still to end it.
+        self._statements.before_next.append(self._settle)
+
+    def _settle(self) -> None:
+        """Drop the rows of a statement that SQLite has undone.
+
+        It cannot tell while Python raises, so this is seen by what it counts.
+        """
+        connection = self._connection()
+        if self._statement is not None and connection is not None:
+            if connection.total_changes() == self._changes:
+                self._queue.cut(self._length)
+            self._statement = None
 
     def UpdateDeleteRow(self, rowid: int) -> NoReturn:
         raise NotAllowedError("what was done to a Droplet cannot be deleted")
@@ -83,11 +105,11 @@ class Inserts:
         )
 
     def Begin(self) -> None:
-        self._queue.clear()
+        self._forget()
 
     def Sync(self) -> None:
         # Emptied first: whatever happens, nothing is sent a second time.
-        requests = self._queue.clear()
+        requests = self._forget()
         if requests:
             try:
                 act.send(self._resource, self._account, requests)
@@ -95,15 +117,17 @@ class Inserts:
                 raise apsw.InterruptError(str(interrupted)) from None
 
     def Commit(self) -> None:
-        self._queue.clear()
+        self._forget()
 
     def Rollback(self) -> None:
-        self._queue.clear()
+        self._forget()
+
+    def _forget(self) -> list[Request]:
+        self._statement = None
+        return self._queue.clear()
 
     def Savepoint(self, number: int) -> None:
-        statement = self._statements.current
-        self._queue.savepoint(number, statement)
-        statement.at_end.append(lambda: self._queue.ended(statement))
+        self._queue.savepoint(number)
 
     def Release(self, number: int) -> None:
         self._queue.release(number)

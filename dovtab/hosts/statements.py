@@ -33,6 +33,8 @@ class Statements:
         self._ended = ended
         self._running: dict[int, Statement] = {}
         self._next: Statement | None = None
+        # To be called once, before another statement begins.
+        self.before_next: list[Callable[[], None]] = []
         # The identity keeps other people's traces on this connection alive.
         events = apsw.SQLITE_TRACE_STMT | apsw.SQLITE_TRACE_PROFILE
         connection.trace_v2(events, self._traced, id=self)
@@ -85,6 +87,8 @@ class Statements:
         elif event["trigger"] and id in self._running:
             self._running[id].triggered |= event["sql"].startswith("TRIGGER ")
         else:
+            while self.before_next:
+                self.before_next.pop()()
             ended = self._running.pop(id, None)
             self._running[id], self._next = self._next or self._statement(event), None
         if ended is not None:

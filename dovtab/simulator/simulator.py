@@ -9,6 +9,7 @@ import json
 import random
 import uuid
 from collections.abc import Callable
+from email.utils import formatdate
 from types import TracebackType
 from typing import Any
 
@@ -149,6 +150,7 @@ class Simulator:
         with self.account.lock:
             headers = limit.headers(self.clock.time())
         headers["x-request-id"] = request_id
+        headers["date"] = formatdate(self.clock.time(), usegmt=True)
         if self.rules.cookie:
             headers["set-cookie"] = _COOKIE
         return headers
