@@ -27,7 +27,7 @@ from dovtab.errors import (
     TooManyRequestsError,
     WaitError,
 )
-from dovtab.hosts.connection import attach
+from dovtab.hosts.connection import Connection, attach
 from dovtab.version import VERSION
 
 __version__ = VERSION
@@ -65,7 +65,7 @@ def connect(path: str = ":memory:", **settings: Any) -> apsw.Connection:
         apsw.CantOpenError: SQLite cannot open the file.
     """
     resolved = resolve(settings, os.getenv)
-    connection = apsw.Connection(path)
+    connection = Connection(path)
     attach(connection, resolved)
     return connection
 

@@ -9,10 +9,8 @@ Every function gives JSON text, as SQLite's own JSON functions do.
 from __future__ import annotations
 
 import json
-import random
 from datetime import UTC, datetime
 
-from dovtab.api.answers import decode
 from dovtab.api.exchange import MAY_HAVE_RUN, Json, Request
 from dovtab.engine import commit
 from dovtab.engine.account import Account
@@ -20,22 +18,18 @@ from dovtab.engine.action_request import droplet_request, positive_id, shown, ta
 from dovtab.engine.delivery import deliver
 from dovtab.engine.flight import Flight
 from dovtab.engine.posts import Post
-from dovtab.engine.rows import is_object
 from dovtab.engine.statement import Statement
 from dovtab.engine.values import SqlValue
+from dovtab.engine.waits import Waits
 from dovtab.errors import (
     AnswerError,
     ArgumentError,
     Interrupted,
     NotAllowedError,
-    WaitError,
 )
 from dovtab.resources import Resource
 
 WAIT_SECONDS = 600.0
-_FIRST_PAUSE, _PAUSE_GROWTH, _LONGEST_PAUSE = 1.0, 1.5, 15.0
-# An action that was just made has been seen to answer 404 for a moment.
-_UNSEEN_SECONDS = 5.0
 
 
 def post(
@@ -130,6 +124,7 @@ def send(resource: Resource, account: Account, requests: list[Request]) -> None:
 def wait(
     resource: Resource,
     account: Account,
+    waits: Waits,
     droplet_id: SqlValue,
     action_id: SqlValue,
     timeout_seconds: SqlValue = None,
@@ -153,36 +148,7 @@ def wait(
             resource.item[0]: positive_id(resource.item[0], action_id),
         },
     )
-    return _text(_wait(resource, account, request, seconds))
-
-
-def _wait(resource: Resource, account: Account, request: Request, seconds: float) -> Json:
-    column, ended = resource.ended
-    started, pause, status = account.clock.monotonic(), _FIRST_PAUSE, None
-    while True:
-        # A poll is bounded by time; it must not use up the statement's requests.
-        left = seconds - (account.clock.monotonic() - started)
-        exchange = account.ask(request, None, patience=max(left, 1.0))
-        if not exchange.not_found:
-            if exchange.error is not None:
-                raise exchange.error
-            action = decode(exchange).get(request.operation.answer)
-            if not is_object(action):
-                raise AnswerError(f"{request}: the answer holds no action")
-            status = str(action.get(column))
-            if status in ended:
-                # What is known of the Droplet is from before this moment.
-                account.shared().cache.forget(request.parameters[resource.parent[0]])
-                return action
-        waited = account.clock.monotonic() - started
-        if exchange.not_found and (
-            status is not None or waited >= min(_UNSEEN_SECONDS, seconds)
-        ):
-            raise WaitError(f"{request}: there is no such action")
-        if waited >= seconds:
-            raise WaitError(f"{request}: not ended after {seconds:g} s")
-        account.pause(min(pause * (0.75 + random.random() / 2), seconds - waited))
-        pause = min(_LONGEST_PAUSE, pause * _PAUSE_GROWTH)
+    return _text(waits.wait(request, seconds))
 
 
 def _once(

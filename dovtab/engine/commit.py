@@ -28,14 +28,11 @@ def send(resource: Resource, account: Account, posts: list[Post]) -> None:
 
     Raises:
         ActionsError: some were not sent, or nobody knows.
-        DovtabError: there was a single one, and this is why it was not.
         Interrupted: somebody stopped it; what was not sent yet is not.
     """
     failures: list[DovtabError] = []
     for chains in _stages(resource, posts):
         _send_chains(resource, account, chains, failures)
-    if failures and len(posts) == 1:
-        raise failures[0]
     if failures:
         raise _error(posts, failures)
 
@@ -104,9 +101,12 @@ def _error(posts: list[Post], failures: list[DovtabError]) -> ActionsError:
     refused = len(posts) - sent - unknown
     told = "; ".join(map(str, failures[:_SHOWN]))
     more = f"; and {len(failures) - _SHOWN} more" if len(failures) > _SHOWN else ""
+    summary = (
+        f"of {len(posts)} actions {sent} were sent, {refused} were not, and of {unknown} nobody"
+        " knows; what was sent stays sent, and dovtab_posts has all of them: "
+    )
     return ActionsError(
-        f"of {len(posts)} actions {sent} were sent, {refused} were not, and of {unknown}"
-        f" nobody knows; what was sent stays sent, and dovtab_posts has all of them: {told}{more}",
+        f"{summary if len(posts) > 1 else ''}{told}{more}",
         sent=sent,
         refused=refused,
         unknown=unknown,

@@ -103,6 +103,11 @@ class Posts:
         """The actions that are known to be of a POST of ours."""
         return {id for _, post in list(self._posts) for _, id in post.actions if id}
 
+    def started(self) -> list[tuple[int, int]]:
+        """Droplet and action of all that were sent, in their order."""
+        pairs = (pair for _, post in list(self._posts) for pair in post.actions)
+        return [(droplet, id) for droplet, id in pairs if droplet and id]
+
     def news(self) -> Counter[str]:
         """How many have had which outcome, of those that nobody was told of."""
         new = [(seq, post) for seq, post in list(self._posts) if seq > self._told]

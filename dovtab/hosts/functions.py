@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from dovtab.engine.account import Account
     from dovtab.engine.statement import Statement
     from dovtab.engine.values import SqlValue
+    from dovtab.engine.waits import Waits
     from dovtab.resources import Resource
 
 Function = Callable[..., str]
@@ -29,12 +30,14 @@ def create_functions(
     connection: apsw.Connection,
     resource: Resource,
     account: Callable[[], Account],
+    waits: Callable[[], Waits],
     calling: Callable[[str], Statement],
 ) -> None:
     """Register the resource's functions on the connection.
 
     Args:
         account: gives the one to act on; called when there is something to do.
+        waits: gives what is known of actions that are waited for.
         calling: gives the statement that calls a function of this name.
     """
 
@@ -53,7 +56,7 @@ def create_functions(
     def wait(*arguments: SqlValue) -> str:
         from dovtab.engine import act
 
-        return act.wait(resource, account(), *arguments)
+        return act.wait(resource, account(), waits(), *arguments)
 
     for name, function, arguments in (
         ("post", post, "droplet_id, type [, attributes]"),

@@ -110,11 +110,12 @@ class Inserts:
     def Sync(self) -> None:
         # Emptied first: whatever happens, nothing is sent a second time.
         requests = self._forget()
-        if requests:
-            try:
-                act.send(self._resource, self._account, requests)
-            except Interrupted as interrupted:
-                raise apsw.InterruptError(str(interrupted)) from None
+        if not requests:
+            return
+        try:
+            act.send(self._resource, self._account, requests)
+        except Interrupted as interrupted:
+            raise apsw.InterruptError(str(interrupted)) from None
 
     def Commit(self) -> None:
         self._forget()

@@ -14,6 +14,7 @@ import os
 import re
 import sys
 import weakref
+from collections import Counter
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -99,7 +100,7 @@ class Shell(apsw.shell.Shell):
             self._with_tables.add(connection)
             on_terminal = sys.stdout.isatty() and sys.stderr.isatty()
             progress = Progress(sys.stderr) if on_terminal else None
-            attach(connection, self.resolve(), progress=progress)
+            attach(connection, self.resolve(), progress=progress, acted=self._say_what_acted)
             connection.set_progress_handler(lambda: False, _STEPS_BETWEEN_LOOKS)
             if self._demo:
                 self._demo.add_inventory(connection)
@@ -112,6 +113,10 @@ class Shell(apsw.shell.Shell):
         apsw.shell.Shell.db.__set__(self, connection_and_name)
 
     db = property(_connection_with_tables, _name_database)
+
+    def _say_what_acted(self, outcomes: Counter[str]) -> None:
+        told = ", ".join(f"{count} {outcome}" for outcome, count in outcomes.items())
+        self.stderr.write(f"actions: {told}; see dovtab_posts\n")
 
     def resolve(self) -> Settings:
         """The settings that the options and the environment make.
