@@ -8,6 +8,9 @@ HERE = Path(__file__).parent
 version: dict[str, str] = {}
 exec((HERE / "dovtab" / "version.py").read_text(encoding="utf-8"), version)
 
+# What the benchmarks compare with; the tests run a tenth of them.
+SHILLELAGH = "shillelagh==1.4.5"
+
 setup(
     name="dovtab",
     version=version["VERSION"],
@@ -30,8 +33,7 @@ setup(
         "tqdm>=4.60",
     ],
     extras_require={
-        # What tests/benchmarks compares with.
-        "bench": ["shillelagh==1.4.5"],
+        "bench": [SHILLELAGH],
         "test": [
             "hypothesis>=6.100",
             "mypy>=1.11",
@@ -40,6 +42,7 @@ setup(
             "pydo>=0.40",
             "pytest>=8",
             "ruff>=0.6",
+            SHILLELAGH,
             "types-PyYAML",
             "types-tqdm",
         ],

@@ -55,7 +55,6 @@ def test_dovtab_gives_the_loop_s_rows_with_the_fewest_requests(
 
 @by_name
 def test_shillelagh_gives_the_same_rows(server: RunningServer, question: Question) -> None:
-    pytest.importorskip("shillelagh")
     assert rows(server, "shillelagh", question)[0] == rows(server, "loop", question)[0]
 
 

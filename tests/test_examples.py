@@ -5,16 +5,18 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import apsw
 import pytest
 
-from dovtab.simulator import Rules, Simulator, inventory
+from dovtab.resources import ACTION_TYPES
+from dovtab.simulator import Fault, Rules, Simulator, inventory
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
-TESTED = {"rebooted_twice.sql", "failed_backups.sql", "running_now.sql", "snapshot_team.py", "keep_history.py"}  # fmt: skip
+TESTED = {"rebooted_twice.sql", "failed_backups.sql", "running_now.sql", "snapshot_team.py", "keep_history.py", "snapshot_once.sql", "shut_down_team.sql", "resize_team.sql"}  # fmt: skip
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -24,8 +26,8 @@ def test_every_example_is_tested() -> None:
 
 @pytest.fixture
 def simulator() -> Iterator[Simulator]:
-    """Snapshots are done at once: nobody wants to wait for them here."""
-    with Simulator(rules=Rules(durations={"snapshot": 0.0})) as running:
+    """Actions are done at once: nobody wants to wait for them here."""
+    with Simulator(rules=Rules(durations=dict.fromkeys(ACTION_TYPES, 0.0))) as running:
         running.account.populate(droplets=10, actions=8)
         yield running
 
@@ -111,3 +113,86 @@ def test_keep_history(run: Run, database: Path, simulator: Simulator) -> None:
     simulator.account.add_action(web_01)
     second = run(EXAMPLES / "keep_history.py", database)
     assert second.stdout == "81 actions, 1 of them new\n"
+
+
+def acted(simulator: Simulator) -> list[tuple[int, str]]:
+    """Droplet and type of what took effect, in its order."""
+    return [
+        (int(r.path.split("/")[3]), r.json["type"])
+        for r in simulator.requests
+        if r.method == "POST" and r.status == 201
+    ]
+
+
+def team(simulator: Simulator) -> list[int]:
+    return [id for id, _, name in inventory(simulator.account) if name == "storefront"]
+
+
+def test_snapshot_once(run: Run, database: Path, simulator: Simulator) -> None:
+    names = [name for _, name, group in inventory(simulator.account) if group == "storefront"]
+    simulator.account.actions.clear()
+    ran = run("-m", "dovtab", "-csv", database, f".read {EXAMPLES / 'snapshot_once.sql'}")
+    assert (ran.returncode, ran.stderr) == (
+        0,
+        f"actions: {len(names)} sent; see dovtab_posts\n",
+    )
+    assert ran.stdout == "".join(f"{name},completed\n" for name in names)
+    again = run("-m", "dovtab", "-csv", database, f".read {EXAMPLES / 'snapshot_once.sql'}")
+    assert (again.returncode, again.stdout, again.stderr) == (0, "", "")
+    assert sorted(acted(simulator)) == [(id, "snapshot") for id in team(simulator)]
+
+
+@pytest.mark.parametrize("sends", [1, 2, 3, 4])
+@pytest.mark.parametrize("takes_effect", [True, False])
+def test_a_script_that_was_killed_is_run_again_and_doubles_nothing(
+    database: Path, tmp_path: Path, sends: int, *, takes_effect: bool
+) -> None:
+    """SIGKILL while its n-th action is sent, before or after it takes effect."""
+    with Simulator(rules=Rules(durations={"snapshot": 0.0})) as simulator:
+        simulator.account.populate(droplets=10, actions=0)
+        kind = "stall" if takes_effect else "close"
+        simulator.fault(Fault(kind=kind, method="POST", skip=sends - 1))
+        environment = os.environ | {
+            "DIGITALOCEAN_API_URL": simulator.url,
+            "DIGITALOCEAN_TOKEN": simulator.token,
+            # One after the other, so that it is known how many were sent.
+            "DOVTAB_CONCURRENCY": "1",
+        }
+        script = f".read {EXAMPLES / 'snapshot_once.sql'}"
+        command = [sys.executable, "-m", "dovtab", str(database), script]
+        first = subprocess.Popen(
+            command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        while sum(r.method == "POST" for r in simulator.requests) < sends:
+            assert first.poll() is None
+            time.sleep(0.005)
+        first.kill()
+        first.wait()
+        subprocess.run(command, env=environment, check=True, capture_output=True)
+        made = [a for a in simulator.account.actions.values() if a.type == "snapshot"]
+        assert sorted(a.resource_id for a in made) == team(simulator)
+
+
+def test_shut_down_team(run: Run, database: Path, simulator: Simulator) -> None:
+    first, *others = team(simulator)
+    simulator.account.fail_next(first)
+    ran = run("-m", "dovtab", "-csv", database, f".read {EXAMPLES / 'shut_down_team.sql'}")
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.splitlines() == [
+        f"{first},shutdown,errored",
+        f"{first},power_off,completed",
+        *(f"{id},shutdown,completed" for id in others),
+    ]
+    assert {simulator.account.droplets[id].status for id in team(simulator)} == {"off"}
+
+
+def test_resize_team(run: Run, database: Path, simulator: Simulator) -> None:
+    ran = run("-m", "dovtab", "-csv", database, f".read {EXAMPLES / 'resize_team.sql'}")
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.splitlines() == [
+        f"{id},{type},completed"
+        for id in team(simulator)
+        for type in ("power_off", "resize", "power_on")
+    ]
+    droplets = [simulator.account.droplets[id] for id in team(simulator)]
+    assert {(d.status, d.size) for d in droplets} == {("active", "s-2vcpu-4gb")}

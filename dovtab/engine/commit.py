@@ -102,8 +102,8 @@ def _error(posts: list[Post], failures: list[DovtabError]) -> ActionsError:
     told = "; ".join(map(str, failures[:_SHOWN]))
     more = f"; and {len(failures) - _SHOWN} more" if len(failures) > _SHOWN else ""
     summary = (
-        f"of {len(posts)} actions {sent} were sent, {refused} were not, and of {unknown} nobody"
-        " knows; what was sent stays sent, and dovtab_posts has all of them: "
+        f"{len(posts)} actions: {sent} sent, {refused} refused, {unknown} unknown; what was"
+        " sent stays sent, and dovtab_posts has all of them: "
     )
     return ActionsError(
         f"{summary if len(posts) > 1 else ''}{told}{more}",

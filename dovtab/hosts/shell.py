@@ -116,7 +116,8 @@ class Shell(apsw.shell.Shell):
 
     def _say_what_acted(self, outcomes: Counter[str]) -> None:
         told = ", ".join(f"{count} {outcome}" for outcome, count in outcomes.items())
-        self.stderr.write(f"actions: {told}; see dovtab_posts\n")
+        # At once, also when the shell holds back what it says itself.
+        sys.stderr.write(f"actions: {told}; see dovtab_posts\n")
 
     def resolve(self) -> Settings:
         """The settings that the options and the environment make.

@@ -170,8 +170,8 @@ def test_some_that_fail_do_not_keep_others_and_all_are_told(
 
     with pytest.raises(
         dovtab.ActionsError,
-        match=r"^of 21 actions 18 were sent, 2 were not, and of 1 nobody knows; what was sent"
-        r" stays sent, and dovtab_posts has all of them: POST .*; POST ",
+        match=r"^21 actions: 18 sent, 2 refused, 1 unknown; what was sent stays sent, and"
+        r" dovtab_posts has all of them: POST .*; POST ",
     ) as caught:
         act()
     assert (caught.value.sent, caught.value.refused, caught.value.unknown) == (18, 2, 1)
