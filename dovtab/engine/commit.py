@@ -20,6 +20,7 @@ from dovtab.errors import ActionsError, DovtabError, Interrupted
 from dovtab.resources import Resource
 
 _SHOWN = 3
+_INTERRUPTED = "interrupted while actions were sent: what was sent stays sent, see dovtab_posts"
 Chain = list[Post]
 
 
@@ -67,9 +68,10 @@ def _send_chains(
         for flight in flights:
             account.wait_for(flight)
     except Interrupted:
-        raise Interrupted(
-            "interrupted while actions were sent: what was sent stays sent, see dovtab_posts"
-        ) from None
+        raise Interrupted(_INTERRUPTED) from None
+    except KeyboardInterrupt as pressed:
+        pressed.add_note(_INTERRUPTED)
+        raise
     finally:
         for flight in flights:
             flight.leave()

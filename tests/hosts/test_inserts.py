@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -401,3 +403,25 @@ def test_a_thousand_inserts_with_faults_lose_nothing_and_double_nothing(
         )
         assert max(effects.values()) == 1
         db.close(True)
+
+
+def test_an_interrupted_commit_sends_nothing_more(
+    fleet: Simulator, db: apsw.Connection
+) -> None:
+    """What is under way is told of as unknown until its answer comes."""
+    fleet.latency = 0.3
+    stop = threading.Timer(0.1, db.interrupt)
+    values = ", ".join(
+        f"({id}, 'rename', '{{\"name\": \"{name}\"}}')" for name in "ab" for id in range(1, 5)
+    )
+    stop.start()
+    with pytest.raises(apsw.InterruptError, match="what was sent stays sent, see dovtab_posts"):
+        db.execute(INSERT + f"VALUES {values}")
+    stop.join()
+    while any(t.name == "dovtab request" for t in threading.enumerate()):
+        time.sleep(0.01)
+    assert len(posts(fleet)) == 4
+    outcomes = dict(db.execute("SELECT outcome, count(*) FROM dovtab_posts GROUP BY 1"))
+    assert outcomes == {"sent": 4, "refused": 4}
+    error = db.execute("SELECT DISTINCT error FROM dovtab_posts WHERE outcome = 'refused'").get
+    assert error == "interrupted before it was sent"
