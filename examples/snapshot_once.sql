@@ -11,8 +11,10 @@ FROM inventory i
 WHERE i.team = 'storefront'
   AND NOT EXISTS (
     SELECT 1 FROM droplet_actions a
-    WHERE a.droplet_id = i.droplet_id AND a.type = 'snapshot'
-      AND a.status <> 'errored' AND a.started_at >= date('now')
+    WHERE a.droplet_id = i.droplet_id
+      -- With the set the Droplets are asked for side by side, and not one by one.
+      AND a.droplet_id IN (SELECT droplet_id FROM inventory WHERE team = 'storefront')
+      AND a.type = 'snapshot' AND a.status <> 'errored' AND a.started_at >= date('now')
   );
 
 SELECT i.name, droplet_actions_wait(p.droplet_id, p.action_id) ->> 'status' AS status

@@ -17,6 +17,7 @@ import pytest
 
 import dovtab
 from dovtab.api.settings import resolve
+from dovtab.hosts import second_run
 from dovtab.hosts.connection import attach
 from dovtab.simulator import Fault, ManualClock, Rules, Simulator
 from shared_clock import SharedClock
@@ -552,3 +553,11 @@ def test_sqlite_s_own_log_stays_silent(fleet: Simulator) -> None:
     )
     assert (done.stdout, done.stderr) == ("[]\n", "")
     assert not one_by_one(fleet)
+
+
+def test_only_the_second_run_itself_is_authorized_by_us() -> None:
+    """A signal handler's statement may be prepared in the midst of it."""
+    authorizer = second_run._Authorizer(set(), read=True)
+    assert authorizer(apsw.SQLITE_INSERT, "log", None, "main", None) == apsw.SQLITE_OK
+    assert authorizer(apsw.SQLITE_READ, "log", "x", "main", None) == apsw.SQLITE_OK
+    assert authorizer.used == set()
