@@ -335,12 +335,14 @@ def test_a_batch_is_waited_for_as_long_as_its_slowest(
 ) -> None:
     fleet.account.rules.durations["snapshot"] = 300.0
     db.execute(INSERT + "SELECT id, 'snapshot', NULL FROM inventory")
+    fleet.latency = 0.005
     began = clock.time()
     waited = "SELECT droplet_actions_wait(droplet_id, action_id) ->> 'status' FROM dovtab_posts"
     assert [status for (status,) in db.execute(waited)] == ["completed"] * 20
     assert 300 <= clock.time() - began <= 300 + 20
     polls = Counter(r.path for r in fleet.requests if r.method == "GET")
     assert max(polls.values()) < 45
+    assert max(r.at_once for r in fleet.requests if r.method == "GET") > 4
     before = len(fleet.requests)
     assert len(list(db.execute(waited))) == 20
     assert len(fleet.requests) == before

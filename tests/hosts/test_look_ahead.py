@@ -104,6 +104,20 @@ def test_a_statement_that_stops_soon_has_asked_for_little(
     assert len(fleet.requests) <= 12
 
 
+def test_what_is_on_its_way_is_not_given_up_by_another_look(
+    fleet: Simulator, db: apsw.Connection
+) -> None:
+    """The second table's Droplets come to light as the first one's do."""
+    with_inventory(db)
+    query = JOIN + " JOIN droplet_actions b ON b.droplet_id = a.droplet_id + 100"
+    for id in range(101, 151):
+        fleet.account.add_droplet(droplet_id=id)
+        fleet.account.add_action(id)
+    assert len(list(db.execute(query))) == 150
+    assert len(fleet.requests) == 200
+    assert rounds(fleet) < 60
+
+
 def test_a_set_beside_the_join_says_what_comes(fleet: Simulator, connect: Connect) -> None:
     """No second run is needed to find out what the statement itself says."""
     db = connect(look_ahead=False)
