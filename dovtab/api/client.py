@@ -152,12 +152,15 @@ class Client:
         started, waited = clock.monotonic(), 0.0
         while not cancelled.is_set():
             exchange.attempts += 1
+            sent_at = clock.time()
             outcome = self._send(request, settings.timeout_seconds, cancelled)
             if isinstance(outcome, _Lost):
                 delay = self._after_loss(exchange, outcome)
             else:
                 read_reply(exchange, outcome, self.token)
-                exchange.server_ahead = _ahead(outcome.headers.get("date"), clock.time())
+                exchange.server_ahead = _ahead(
+                    outcome.headers.get("date"), sent_at, clock.time()
+                )
                 delay = self._after_reply(exchange, outcome, clock)
                 if delay is not None and exchange.status == 429:
                     waited += delay
@@ -236,11 +239,16 @@ class Client:
         return "the connection was lost before the whole answer came"
 
 
-def _ahead(date: str | None, now: float) -> float:
+def _ahead(date: str | None, sent_at: float, now: float) -> float:
+    """By how much the API's clock is ahead of ours, for certain: 0 if it may be right.
+
+    It told the time, in whole seconds, somewhere between our question and now.
+    """
     try:
-        return parsedate_to_datetime(date).timestamp() - now if date else 0.0
+        moment = parsedate_to_datetime(date).timestamp() if date else now
     except ValueError:
         return 0.0
+    return max(moment - now, min(0.0, moment + 1 - sent_at))
 
 
 def _body(body: dict[str, Json]) -> str:

@@ -211,7 +211,8 @@ class Account:
                 self.clock.monotonic(),
                 attempts=exchange.attempts,
                 limit=exchange.ratelimit_limit,
-                remaining=exchange.ratelimit_remaining,
+                # A 429 says 0 also where only the minute is used up.
+                remaining=None if exchange.status == 429 else exchange.ratelimit_remaining,
             )
 
     @contextmanager

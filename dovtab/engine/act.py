@@ -179,12 +179,13 @@ def _send(resource: Resource, account: Account, statement: Statement, request: R
         flight.start()
         actions = account.wait_for(flight)
     except Interrupted:
+        # Given up first: what has not left by now never will.
+        flight.leave()
         raise _interruption(post) from None
     except KeyboardInterrupt as pressed:
+        flight.leave()
         pressed.add_note(str(_interruption(post)))
         raise
-    finally:
-        flight.leave()
     return actions if request.operation is resource.post_by_tag else actions[0]
 
 

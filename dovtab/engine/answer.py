@@ -40,6 +40,11 @@ class Answer:
         """About how many rows it takes the room of."""
         return self._weight
 
+    def ids(self) -> set[int]:
+        """The ids in it, as far as it has been read."""
+        rows = self._page.rows if self._page is not None else []
+        return {id for id, *_ in rows if isinstance(id, int)}
+
     def page(self) -> Page | None:
         """The page.
 

@@ -121,6 +121,12 @@ class Cache:
                 self._known[path] = replace(known, weight=weight)
                 self._make_room()
 
+    def ids(self, parent: int) -> set[int]:
+        """The actions of a Droplet that somebody has seen."""
+        with self._lock:
+            answers = [known.answer for known in self._known.values() if known.parent == parent]
+        return set().union(*(answer.ids() for answer in answers))
+
     def drop(self, path: str, answer: Answer) -> None:
         """Keep this answer no longer; it cannot be read."""
         with self._lock:

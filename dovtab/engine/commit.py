@@ -16,7 +16,7 @@ from dovtab.engine.account import Account
 from dovtab.engine.delivery import deliver
 from dovtab.engine.flight import Flight
 from dovtab.engine.posts import Post
-from dovtab.errors import ActionsError, DovtabError, Interrupted
+from dovtab.errors import ActionsError, DovtabError, Interrupted, NetworkError
 from dovtab.resources import Resource
 
 _SHOWN = 3
@@ -63,9 +63,8 @@ def _send_chains(
 
     flights = [Flight(work) for _ in range(min(account.settings.concurrency, len(chains)))]
     try:
-        for flight in flights:
-            flight.start()
-        for flight in flights:
+        started = _start(flights)
+        for flight in started:
             account.wait_for(flight)
     except Interrupted:
         raise Interrupted(_INTERRUPTED) from None
@@ -75,6 +74,18 @@ def _send_chains(
     finally:
         for flight in flights:
             flight.leave()
+
+
+def _start(flights: list[Flight[None]]) -> list[Flight[None]]:
+    """As many as the system has threads for; one is enough, it only takes longer."""
+    for n, flight in enumerate(flights):
+        try:
+            flight.start()
+        except NetworkError:
+            if n == 0:
+                raise
+            return flights[:n]
+    return flights
 
 
 def _send_chain(

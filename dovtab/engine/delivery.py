@@ -26,6 +26,8 @@ Object = dict[str, Json]
 
 # The API has been seen to show a new action only after a moment.
 LOOK_AGAIN_SECONDS = 2.0
+# For so long a POST that nobody knows of may still turn out to have run.
+RIVAL_SECONDS = 120.0
 _LISTED = ", ".join
 
 
@@ -53,6 +55,7 @@ class _Delivery:
         self._request = post.request
         self._parent = post.request.parameters.get(resource.parent[0])
         self._server_ahead = 0.0
+        self._known: set[int] = set()
 
     def run(self) -> list[Object]:
         try:
@@ -74,11 +77,16 @@ class _Delivery:
             self._account.place(self._request, self._cancelled)
         except DovtabError as error:
             raise _Refused(error) from None
+        shared = self._account.shared()
+        self._known = set() if self._parent is None else shared.cache.ids(self._parent)
         self._post.sent_at = self._account.clock.time()
+        shared.posts.append(self._post)
         self._post.outcome, self._post.error = "unknown", "no answer yet"
         exchange = self._post.exchange = self._account.begin(self._request)
         self._account.fly(exchange, self._cancelled)
         self._post.request_id = exchange.request_id
+        if exchange.attempts == 0:
+            raise _Refused(Interrupted(f"{self._request}: interrupted before it was sent"))
         if exchange.error is not None and not exchange.uncertain:
             raise _Refused(exchange.error)
         return exchange
@@ -90,13 +98,21 @@ class _Delivery:
         # For a tag with a single Droplet the API has been seen to answer with one object.
         actions = [single] if is_object(single) else answer.get(resource.post_by_tag.answer)
         by_tag = self._request.operation is resource.post_by_tag
-        if not isinstance(actions, list) or not all(map(is_object, actions)):
+        if not isinstance(actions, list) or not all(map(self._is_asked_for, actions)):
             actions = None
         if actions is None or (not by_tag and len(actions) != 1):
             what = "list of actions" if by_tag else "action"
             exchange.error = AnswerError(f"{self._request}: the answer holds no {what}")
             return self._found(exchange)
         return actions
+
+    def _is_asked_for(self, action: Json) -> bool:
+        """Whether this can be what the POST has started: an action on that Droplet."""
+        return (
+            is_object(action)
+            and action.get("type") in (None, self._type)
+            and (self._parent is None or self._droplet(action) == self._parent)
+        )
 
     def _found(self, exchange: Exchange) -> list[Object]:
         """The actions that a POST without an answer has started after all."""
@@ -133,10 +149,28 @@ class _Delivery:
         for id in droplets:
             listed = self._list(Request(self._resource.list, {self._resource.parent[0]: id}))
             since = (self._post.sent_at or 0.0) + self._server_ahead
-            type = str((self._request.body or {}).get("type"))
-            known = self._account.posts.ids()
-            found[id] = candidates(listed, type, since, known)
+            if self._has_rival(id):
+                raise AnswerError("another request for the same may have been the one that ran")
+            posts = list(self._account.shared().posts)
+            known = self._known.union(*(post.ids() for post in posts))
+            found[id] = candidates(listed, self._type, since, known)
         return found
+
+    @property
+    def _type(self) -> str:
+        return str((self._request.body or {}).get("type"))
+
+    def _has_rival(self, droplet: int) -> bool:
+        """Whether what is found could be of another POST of ours that nobody knows of."""
+        since = (self._post.sent_at or 0.0) - RIVAL_SECONDS
+        return any(
+            post is not self._post
+            and post.outcome == "unknown"
+            and (post.sent_at or 0.0) >= since
+            and (post.request.body or {}).get("type") == self._type
+            and post.request.parameters.get(self._resource.parent[0], droplet) == droplet
+            for post in list(self._account.shared().posts)
+        )
 
     def _tagged(self) -> list[int]:
         """The Droplets of the tag."""
@@ -172,7 +206,7 @@ class _Delivery:
 
     def _droplet(self, action: Object) -> int | None:
         id = action.get(self._resource.parent[1])
-        return self._parent or (id if isinstance(id, int) else None)
+        return id if isinstance(id, int) else self._parent
 
 
 class _Refused(DovtabError):

@@ -60,6 +60,10 @@ class Post:
         self.error = None if error is None else str(error)
         self.outcome = outcome
 
+    def ids(self) -> set[int]:
+        """The actions that are known to be of this POST."""
+        return {id for _, id in self.actions if id}
+
     def rows(self, seq: int) -> Iterable[Row]:
         """A row, or one for each action that a POST by tag has started."""
         body = self.request.body or {}
@@ -98,10 +102,6 @@ class Posts:
     def rows(self) -> list[Row]:
         """What was asked for so far, in the order of ``POST_COLUMNS``."""
         return [row for seq, post in list(self._posts) for row in post.rows(seq)]
-
-    def ids(self) -> set[int]:
-        """The actions that are known to be of a POST of ours."""
-        return {id for _, post in list(self._posts) for _, id in post.actions if id}
 
     def started(self) -> list[tuple[int, int]]:
         """Droplet and action of all that were sent, in their order."""

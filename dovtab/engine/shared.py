@@ -9,11 +9,13 @@ from __future__ import annotations
 import os
 import threading
 import weakref
+from collections import deque
 
 from dovtab.api.client import Client
 from dovtab.api.quota import Quota
 from dovtab.api.token import Token
 from dovtab.engine.cache import Cache
+from dovtab.engine.posts import KEPT, Post
 
 
 class Shared:
@@ -23,6 +25,8 @@ class Shared:
         self.client = Client(api_url, token)
         self.quota = Quota()
         self.cache = Cache()
+        # What was asked for lately, by any connection of the process.
+        self.posts: deque[Post] = deque(maxlen=KEPT)
 
 
 _all: weakref.WeakValueDictionary[tuple[int, str, Token], Shared]

@@ -27,6 +27,7 @@ class Statement:
         "ahead",
         "at_end",
         "bindings",
+        "during",
         "looking",
         "moment",
         "once",
@@ -52,6 +53,8 @@ class Statement:
         # Answers of functions that act, by what they were asked.
         self.once: dict[tuple[object, ...], str] = {}
         self.at_end: list[Callable[[], None]] = []
+        # Told of others that begin and end while this one is running.
+        self.during: list[Callable[[Statement], None]] = []
 
     @property
     def expected(self) -> int:

@@ -54,6 +54,11 @@ class Waits:
         started, pause, seen = account.clock.monotonic(), FIRST_PAUSE, False
         while request.path not in self._ended:
             left = seconds - (account.clock.monotonic() - started)
+            if account.shared().quota.delay(account.clock.monotonic()) > left > 0:
+                account.pause(left)
+                raise WaitError(
+                    f"{request}: the quota is used up for longer than {seconds:g} s"
+                )
             action = self._poll(request, max(left, 1.0))
             if action is not None and self._has_ended(action):
                 self._keep(request, action)
@@ -132,8 +137,9 @@ class Waits:
         if exchange.error is not None:
             raise exchange.error
         action = decode(exchange).get(exchange.request.operation.answer)
-        if not is_object(action):
-            raise AnswerError(f"{exchange.request}: the answer holds no action")
+        wanted = exchange.request.parameters[self._resource.item[0]]
+        if not is_object(action) or action["id"] != wanted:
+            raise AnswerError(f"{exchange.request}: the answer does not hold that action")
         return action
 
     def _has_ended(self, action: Action) -> bool:

@@ -55,9 +55,16 @@ class Inserts:
         self._queue = Queue()
         self._statement: Statement | None = None
         self._length = self._changes = 0
+        self._doubtful = False
 
     def UpdateInsertRow(self, rowid: int | None, fields: tuple[SqlValue, ...]) -> int:
         statement = self._statements.current
+        if self._statements.writing > 1 or self._statements.inserts not in (None, self):
+            raise NotAllowedError(
+                "actions are started by one statement, and in a transaction through one table,"
+                " at a time, or nobody could tell what is undone: let the other statement that"
+                " writes come to its end, or COMMIT, first"
+            )
         if not self._is_users or self._statements.is_in_trigger:
             raise NotAllowedError(
                 f"actions are started by INSERT INTO {self._resource.name}, and neither by a"
@@ -76,10 +83,20 @@ class Inserts:
         if self._statement is not statement:
             self._statement, self._length = statement, len(self._queue)
             statement.at_end.append(self._ended)
+            statement.during.append(self._meanwhile)
+            self._statements.inserts = self
         # What the statement changes is counted at its end, and only if it stands.
         self._changes = 0 if connection is None else connection.total_changes()
         self._queue.add(request)
         return -len(self._queue)
+
+    def _meanwhile(self, other: Statement) -> None:
+        """Another statement has ended, that a function in this one has run."""
+        connection = self._connection()
+        if connection is not None and not other.reads:
+            self._changes = connection.total_changes()
+            # What such a one changes may be counted later than we look.
+            self._doubtful |= "returning" in other.text.lower()
 
     def _ended(self) -> None:
         # Not yet: if it is given up early, SQLite has still to end it.
@@ -109,9 +126,14 @@ class Inserts:
 
     def Sync(self) -> None:
         # Emptied first: whatever happens, nothing is sent a second time.
-        requests = self._forget()
+        doubtful, requests = self._doubtful, self._forget()
         if not requests:
             return
+        if doubtful:
+            raise NotAllowedError(
+                "nothing was sent: a function that an INSERT has called ran a statement with"
+                " RETURNING, and nobody can tell whether the INSERT stands"
+            )
         try:
             act.send(self._resource, self._account, requests)
         except Interrupted as interrupted:
@@ -125,6 +147,9 @@ class Inserts:
 
     def _forget(self) -> list[Request]:
         self._statement = None
+        self._doubtful = False
+        if self._statements.inserts is self:
+            self._statements.inserts = None
         return self._queue.clear()
 
     def Savepoint(self, number: int) -> None:

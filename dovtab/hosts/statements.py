@@ -33,6 +33,8 @@ class Statements:
         self._ended = ended
         self._running: dict[int, Statement] = {}
         self._next: Statement | None = None
+        # Whose table has rows in this transaction that ask for actions.
+        self.inserts: object = None
         # To be called once, before another statement begins.
         self.before_next: list[Callable[[], None]] = []
         # The identity keeps other people's traces on this connection alive.
@@ -65,6 +67,11 @@ class Statements:
         return named[0] if named else self.current
 
     @property
+    def writing(self) -> int:
+        """How many of those that are running do not only read."""
+        return sum(not statement.reads for statement in self._running.values())
+
+    @property
     def is_in_trigger(self) -> bool:
         """Whether a trigger has been run by what is running."""
         return any(statement.triggered for statement in self._running.values())
@@ -93,6 +100,9 @@ class Statements:
             self._running[id], self._next = self._next or self._statement(event), None
         if ended is not None:
             ended.end()
+            for other in self._running.values():
+                for call in other.during:
+                    call(ended)
             if not self._running:
                 self._ended()
 

@@ -321,9 +321,14 @@ def test_a_second_account_s_table_acts_on_that_account(
     fleet.account.add_token("token-of-prod", label="prod")
     db = connect()
     db.execute("CREATE VIRTUAL TABLE temp.prod USING droplet_actions(context=prod)")
-    with db:
-        db.execute(INSERT + "VALUES (1, 'enable_ipv6', NULL)")
-        db.execute("INSERT INTO prod(droplet_id, type) VALUES (2, 'enable_ipv6')")
+    db.execute(INSERT + "VALUES (1, 'enable_ipv6', NULL)")
+    db.execute("INSERT INTO prod(droplet_id, type) VALUES (2, 'enable_ipv6')")
+    # In one transaction their order could not be kept.
+    db.execute("BEGIN")
+    db.execute(INSERT + "VALUES (3, 'enable_ipv6', NULL)")
+    with pytest.raises(dovtab.NotAllowedError, match="in a transaction through one table"):
+        db.execute("INSERT INTO prod(droplet_id, type) VALUES (4, 'enable_ipv6')")
+    db.execute("ROLLBACK")
     assert {(r.path, r.authorized_as) for r in fleet.requests} == {
         ("/v2/droplets/1/actions", "simulator"),
         ("/v2/droplets/2/actions", "prod"),
@@ -427,3 +432,89 @@ def test_an_interrupted_commit_sends_nothing_more(
     assert outcomes == {"sent": 4, "refused": 4}
     error = db.execute("SELECT DISTINCT error FROM dovtab_posts WHERE outcome = 'refused'").get
     assert error == "interrupted before it was sent"
+
+
+def test_a_statement_that_writes_is_not_run_in_the_midst_of_one_that_acts(
+    fleet: Simulator, db: apsw.Connection
+) -> None:
+    """Whose rows are undone could not be told."""
+    db.execute("CREATE TABLE t(x)")
+    first = db.execute(
+        INSERT + "VALUES (1, 'enable_ipv6', NULL), (2, 'enable_ipv6', NULL) RETURNING 1"
+    )
+    next(first)
+    with pytest.raises(dovtab.NotAllowedError, match="let the other statement that writes"):
+        db.execute(INSERT + "VALUES (3, 'enable_ipv6', NULL), (4, 'wrong', NULL)")
+    first.close()
+    assert sorted(path for path, _ in posts(fleet)) == [
+        "/v2/droplets/1/actions",
+        "/v2/droplets/2/actions",
+    ]
+
+    def nested(id: int) -> int:
+        db.execute(INSERT + "VALUES (?, 'enable_ipv6', NULL)", (id + 10,)).fetchall()
+        return id
+
+    db.create_scalar_function("nested", nested, 1)
+    db.execute("BEGIN")
+    with pytest.raises(dovtab.NotAllowedError, match="let the other statement that writes"):
+        db.execute(INSERT + "SELECT nested(column1), 'reboot', NULL FROM (VALUES (5), (6))")
+    db.execute("COMMIT")
+    assert len(posts(fleet)) == 2
+
+
+@pytest.mark.parametrize("fails", [True, False])
+@pytest.mark.parametrize("returning", ["", " RETURNING 1"])
+def test_a_function_that_writes_is_not_what_makes_a_statement_stand(
+    fleet: Simulator, db: apsw.Connection, *, fails: bool, returning: str
+) -> None:
+    db.execute("CREATE TABLE log(x)")
+
+    def noted(id: int) -> int:
+        list(db.execute("INSERT INTO log VALUES (?)" + returning, (id,)))
+        if fails and id == 2:
+            raise ZeroDivisionError
+        return id
+
+    db.create_scalar_function("noted", noted, 1)
+    db.execute("BEGIN")
+    with contextlib.suppress(ZeroDivisionError):
+        db.execute(INSERT + "SELECT noted(column1), 'enable_ipv6', NULL FROM (VALUES (1), (2))")
+    if returning and not fails:
+        with pytest.raises(dovtab.NotAllowedError, match="nothing was sent"):
+            db.execute("COMMIT")
+        assert posts(fleet) == []
+        return
+    with contextlib.suppress(dovtab.NotAllowedError):
+        db.execute("COMMIT")
+    assert len(posts(fleet)) == (0 if fails else 2)
+    assert db.execute("SELECT count(*) FROM log").get == (0 if fails else 2)
+
+
+def test_with_one_thread_left_it_only_takes_longer(
+    fleet: Simulator, db: apsw.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start, started = threading.Thread.start, []
+
+    def few(thread: threading.Thread) -> None:
+        if thread.name == "dovtab request":
+            started.append(thread)
+            if len(started) > 1:
+                raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", few)
+    db.execute(INSERT + "SELECT id, 'enable_ipv6', NULL FROM inventory WHERE id < 6")
+    assert len(posts(fleet)) == 5
+
+
+def test_a_wait_is_for_that_action_and_no_other(fleet: Simulator, db: apsw.Connection) -> None:
+    db.execute(INSERT + "VALUES (1, 'snapshot', NULL)")
+
+    def another(answer: object) -> object:
+        return {"action": {"id": 7, "status": "completed", "type": "snapshot"}}
+
+    fleet.fault(Fault(kind="answer", method="GET", mutate=another))
+    waited = "SELECT droplet_actions_wait(droplet_id, action_id) FROM dovtab_posts"
+    with pytest.raises(dovtab.AnswerError, match="the answer does not hold that action"):
+        list(db.execute(waited))

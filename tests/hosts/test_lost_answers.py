@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from email.utils import formatdate
+from typing import Any
 
 import apsw
 import pytest
 
 import dovtab
+from dovtab.api.client import _ahead
 from dovtab.simulator import Fault, ManualClock, Simulator
 from shared_clock import SharedClock
 
@@ -165,3 +168,66 @@ def test_if_looking_fails_that_is_told(
     ):
         list(db.execute("SELECT droplet_actions_post(1, 'enable_ipv6')"))
     assert posts(fleet) == 1
+
+
+CALL = "SELECT droplet_actions_post(1, 'enable_ipv6')"
+
+
+def test_another_connection_s_action_is_not_ours(
+    fleet: Simulator, connect: Callable[..., apsw.Connection]
+) -> None:
+    first, second = connect(), connect()
+    assert first.execute(CALL).get
+    fleet.fault(Fault(kind="close", method="POST"))
+    with pytest.raises(dovtab.NetworkError, match="no such action was found"):
+        list(second.execute(CALL))
+
+
+def test_an_action_that_was_read_before_is_not_ours(
+    fleet: Simulator, connect: Callable[..., apsw.Connection]
+) -> None:
+    db = connect(cache_seconds=5)
+    just_now(fleet, 1)
+    assert db.execute("SELECT max(id) FROM droplet_actions(1)").get == newest(fleet, 1)
+    fleet.fault(Fault(kind="close", method="POST"))
+    with pytest.raises(dovtab.NetworkError, match="no such action was found"):
+        list(db.execute(CALL))
+
+
+def test_what_may_be_of_another_lost_post_is_nobody_s(
+    fleet: Simulator, connect: Callable[..., apsw.Connection], clock: ManualClock
+) -> None:
+    first, second = connect(), connect()
+    fleet.fault(Fault(kind="close", method="POST", times=2))
+    with pytest.raises(dovtab.NetworkError, match="no such action was found"):
+        list(first.execute(CALL))
+    just_now(fleet, 1)  # It ran after all, and late.
+    with pytest.raises(dovtab.NetworkError, match="another request for the same may have been"):
+        list(second.execute(CALL))
+
+
+@pytest.mark.parametrize("member", ["resource_id", "type"])
+def test_an_answer_about_something_else_is_not_believed(
+    fleet: Simulator, db: apsw.Connection, member: str
+) -> None:
+    def other(answer: Any) -> object:
+        return {
+            "action": answer["action"] | {"id": 424242, member: 7 if member != "type" else "x"}
+        }
+
+    fleet.fault(Fault(kind="answer", method="POST", mutate=other))
+    assert json.loads(db.execute(CALL).get)["id"] == newest(fleet, 1)
+    assert db.execute("SELECT action_id FROM dovtab_posts").get == newest(fleet, 1)
+
+
+def test_a_slow_look_does_not_turn_the_clock_back(
+    fleet: Simulator, db: apsw.Connection
+) -> None:
+    fleet.account.add_action(1, type="enable_ipv6", started_at=fleet.clock.time() - 6)
+    fleet.fault(Fault(kind="close", method="POST"))
+    fleet.before_page(lambda number: None)
+    assert _ahead(formatdate(1000.0, usegmt=True), 1000.0, 1005.0) == 0.0
+    assert _ahead(formatdate(1000.0, usegmt=True), 1100.0, 1105.0) == -99.0
+    assert _ahead(formatdate(1000.0, usegmt=True), 900.0, 905.0) == 95.0
+    with pytest.raises(dovtab.NetworkError, match="no such action was found"):
+        list(db.execute(CALL))
