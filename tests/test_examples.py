@@ -196,3 +196,25 @@ def test_resize_team(run: Run, database: Path, simulator: Simulator) -> None:
     ]
     droplets = [simulator.account.droplets[id] for id in team(simulator)]
     assert {(d.status, d.size) for d in droplets} == {("active", "s-2vcpu-4gb")}
+
+
+@pytest.mark.parametrize("example", ["snapshot_once", "shut_down_team", "resize_team"])
+def test_a_droplet_that_is_gone_keeps_no_other_from_its_turn(
+    run: Run, database: Path, simulator: Simulator, example: str
+) -> None:
+    with apsw.Connection(str(database)) as db:
+        db.execute("INSERT INTO inventory VALUES (1, 'gone', 'storefront')")
+    db.close()
+    simulator.account.actions.clear()
+    ran = run("-m", "dovtab", "-csv", database, f".read {EXAMPLES / example}.sql")
+    assert ran.returncode == 1
+    assert "POST /v2/droplets/1/actions: 404" in ran.stderr
+    wanted = {
+        "snapshot_once": ["snapshot"],
+        "shut_down_team": ["shutdown"],
+        "resize_team": ["power_off", "resize", "power_on"],
+    }
+    for id in team(simulator):
+        assert [type for droplet, type in acted(simulator) if droplet == id] == wanted[example]
+    if example == "snapshot_once":
+        assert ran.stdout.splitlines()[-1].startswith("1,refused,POST")

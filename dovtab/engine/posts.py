@@ -112,7 +112,13 @@ class Posts:
         """How many have had which outcome, of those that nobody was told of."""
         new = [(seq, post) for seq, post in list(self._posts) if seq > self._told]
         self._told = max((seq for seq, _ in new), default=self._told)
-        return Counter(post.outcome for _, post in new)
+        counts: Counter[str] = Counter()
+        for _, post in new:
+            to_nobody = post.outcome == "sent" and not post.actions
+            counts["sent to no Droplet" if to_nobody else post.outcome] += (
+                len(post.actions) or 1
+            )
+        return Counter(dict(sorted(counts.items())))
 
 
 def _text(attributes: dict[str, Json]) -> str:

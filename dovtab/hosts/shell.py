@@ -83,6 +83,8 @@ class Shell(apsw.shell.Shell):
         self._with_tables: weakref.WeakSet[Connection] = weakref.WeakSet()
         self._closing = ExitStack()
         self.failures = 0
+        self._at_prompt = False
+        self._files = 0
         self._ended = False
         super().__init__(**options)
         self.history_file = "~/.dovtab_history"
@@ -175,11 +177,35 @@ class Shell(apsw.shell.Shell):
     def handle_interrupt(self) -> None:
         for note in getattr(sys.exception(), "__notes__", ()):
             self.write_error(note + "\n")
+        if not self._at_prompt:
+            # What comes after it on the command line is not wanted any more, either.
+            raise
         super().handle_interrupt()
 
     def handle_exception(self) -> None:
         self.failures += 1
         super().handle_exception()
+
+    def command_read(self, cmd: list[str]) -> None:
+        """read FILENAME: Processes SQL and commands in FILENAME (or Python if FILENAME ends with .py)
+
+        A statement that fails does not keep those after it from running,
+        unless .bail is on; the exit status tells of it.
+        """
+        self._files += 1
+        try:
+            super().command_read(cmd)
+        finally:
+            self._files -= 1
+
+    def process_complete_line(self, command: str) -> None:
+        try:
+            super().process_complete_line(command)
+        except Exception as error:
+            if self._files == 0 or self.bail or command.startswith("."):
+                raise
+            self.failures += 1
+            sys.stderr.write(f"Error: {' '.join(str(error).split())}\n")
 
     def usage(self) -> str:
         return USAGE
@@ -250,6 +276,7 @@ def _run(shell: Shell, args: list[str]) -> int:
     shell.stderr = stderr
     shell.resolve()
     if not commands:
+        shell._at_prompt = bool(shell.interactive)
         shell.cmdloop()
     shell.stdout.flush()
-    return 1 if shell.failures and not shell.interactive else 0
+    return 1 if shell.failures and not shell._at_prompt else 0

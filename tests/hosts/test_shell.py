@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -271,3 +272,47 @@ def test_at_a_prompt_control_c_stops_what_waits(fleet: Simulator) -> None:
         assert prompt.exitstatus == 0
     finally:
         prompt.close(force=True)
+
+
+def test_control_c_on_a_terminal_ends_the_command(
+    fleet: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What comes after it on the command line may start actions."""
+    monkeypatch.setenv("DIGITALOCEAN_API_URL", fleet.url)
+    monkeypatch.setenv("DIGITALOCEAN_TOKEN", fleet.token)
+    fleet.latency = 5.0
+    after = "INSERT INTO droplet_actions(droplet_id, type) VALUES (1, 'power_off')"
+    child = pexpect.spawn(
+        COMMAND[0], [*COMMAND[1:], ":memory:", IDS, after], timeout=10, encoding="utf-8"
+    )
+    while not fleet.requests:
+        time.sleep(0.01)
+    child.sendintr()
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 130
+    assert "interrupted" in child.before
+    fleet.latency = 0.0
+    assert [r.method for r in fleet.requests] == ["GET"]
+
+
+def test_a_file_goes_on_after_a_statement_that_failed(
+    run: Run, fleet: Simulator, tmp_path: Path
+) -> None:
+    (tmp_path / "act.sql").write_text(
+        "INSERT INTO droplet_actions(droplet_id, type) VALUES (1, 'enable_ipv6'), (9, 'reboot');\n"
+        "SELECT outcome, droplet_id FROM dovtab_posts ORDER BY 2;"
+    )
+    ran = run("-csv", ":memory:", ".read act.sql")
+    assert ran.returncode == 1
+    assert ran.stdout == "sent,1\nrefused,9\n"
+    first, second = ran.stderr.splitlines()
+    assert first == "actions: 1 refused, 1 sent; see dovtab_posts"
+    assert second.startswith("Error: 2 actions: 1 sent, 1 refused, 0 unknown; ")
+    ran = run("-csv", "-bail", ":memory:", ".read act.sql")
+    assert (ran.returncode, ran.stdout) == (1, "")
+
+
+def test_a_tag_that_nobody_has_is_not_told_as_sent(run: Run) -> None:
+    ran = run(":memory:", "SELECT droplet_actions_post_by_tag('nope', 'power_off')")
+    assert ran.stderr == "actions: 1 sent to no Droplet; see dovtab_posts\n"
