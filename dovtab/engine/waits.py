@@ -20,12 +20,14 @@ from dovtab.api.exchange import Exchange, Json, Request
 from dovtab.engine.account import Account
 from dovtab.engine.flight import Flight
 from dovtab.engine.rows import is_object
-from dovtab.errors import AnswerError, DovtabError, WaitError
+from dovtab.errors import AnswerError, APIError, DovtabError, NetworkError, WaitError
 from dovtab.resources import Resource
 
 FIRST_PAUSE, PAUSE_GROWTH, LONGEST_PAUSE = 1.0, 1.5, 15.0
 # An action that was just made has been seen to answer 404 for a moment.
 UNSEEN_SECONDS = 5.0
+# So many polls may fail one after the other; a refusal of the rate limit is none.
+MOST_FAILURES = 4
 _KEPT = 10_000
 
 Action = dict[str, Json]
@@ -52,6 +54,7 @@ class Waits:
         """
         account = self._account
         started, pause, seen = account.clock.monotonic(), FIRST_PAUSE, False
+        failures = 0
         while request.path not in self._ended:
             left = seconds - (account.clock.monotonic() - started)
             if account.shared().quota.delay(account.clock.monotonic()) > left > 0:
@@ -59,16 +62,23 @@ class Waits:
                 raise WaitError(
                     f"{request}: the quota is used up for longer than {seconds:g} s"
                 )
-            action = self._poll(request, max(left, 1.0))
+            try:
+                action, failed, failures = self._poll(request, max(left, 1.0)), None, 0
+            except (NetworkError, APIError) as error:
+                failures += not _is_rate_limit(error)
+                if not _may_pass(error) or failures == MOST_FAILURES:
+                    raise
+                action, failed = None, error
             if action is not None and self._has_ended(action):
                 self._keep(request, action)
                 break
-            seen = seen or action is not None
+            seen = seen or action is not None or failed is not None
             waited = account.clock.monotonic() - started
             if not seen and waited >= min(UNSEEN_SECONDS, seconds):
                 raise WaitError(f"{request}: there is no such action")
             if waited >= seconds:
-                raise WaitError(f"{request}: not ended after {seconds:g} s")
+                why = f"; {failed}" if failed else ": it goes on, and can be waited for again"
+                raise WaitError(f"{request}: not ended after {seconds:g} s{why}")
             account.pause(min(pause * (0.75 + random.random() / 2), seconds - waited))
             pause = min(LONGEST_PAUSE, pause * PAUSE_GROWTH)
         return self._ended[request.path]
@@ -117,7 +127,8 @@ class Waits:
         exchange = self._account.begin(request)
 
         def call(cancelled: Event) -> Action | None:
-            self._account.fly(exchange, cancelled, patience=patience)
+            # The next poll is the second attempt: it knows how much time is left.
+            self._account.fly(exchange, cancelled, patience=patience, attempts=1)
             action = self._read(exchange)
             if action is not None and self._has_ended(action):
                 self._keep(request, action)
@@ -152,3 +163,12 @@ class Waits:
             self._ended.popitem(last=False)
         # What is known of the Droplet is from before this moment.
         self._account.shared().cache.forget(request.parameters[self._resource.parent[0]])
+
+
+def _is_rate_limit(error: DovtabError) -> bool:
+    return isinstance(error, APIError) and error.status == 429
+
+
+def _may_pass(error: DovtabError) -> bool:
+    """Whether the next poll may go better."""
+    return not isinstance(error, APIError) or error.status == 429 or error.status >= 500

@@ -206,7 +206,7 @@ def test_a_wait_s_last_look_takes_no_longer_than_what_is_left() -> None:
     with raw_server(trickle(HEAD, b"x-more: 1\r\n")) as server:
         db = connect_to(server.url)
         began = time.monotonic()
-        with pytest.raises(dovtab.NetworkError):
+        with pytest.raises(dovtab.WaitError):
             list(db.execute("SELECT droplet_actions_wait(1, 5, 0)"))
         assert time.monotonic() - began < 20
         db.close()

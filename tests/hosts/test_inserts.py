@@ -518,3 +518,32 @@ def test_a_wait_is_for_that_action_and_no_other(fleet: Simulator, db: apsw.Conne
     waited = "SELECT droplet_actions_wait(droplet_id, action_id) FROM dovtab_posts"
     with pytest.raises(dovtab.AnswerError, match="the answer does not hold that action"):
         list(db.execute(waited))
+
+
+@pytest.mark.parametrize(
+    ("fault", "message"),
+    [
+        (Fault(kind="status", status=429, retry_after=100, method="GET", times=None), "429"),
+        (Fault(kind="status", status=503, method="GET", times=3), "it goes on"),
+    ],
+)
+def test_a_wait_ends_in_time(
+    fleet: Simulator, db: apsw.Connection, clock: ManualClock, fault: Fault, message: str
+) -> None:
+    db.execute(INSERT + "VALUES (1, 'snapshot', NULL)")
+    fleet.fault(fault)
+    began = clock.time()
+    waited = "SELECT droplet_actions_wait(droplet_id, action_id, 20) FROM dovtab_posts"
+    with pytest.raises(dovtab.WaitError, match=rf"not ended after 20 s.*{message}"):
+        list(db.execute(waited))
+    assert 20 <= clock.time() - began < 22
+
+
+def test_a_wait_that_cannot_be_answered_ends_soon(
+    fleet: Simulator, db: apsw.Connection
+) -> None:
+    db.execute(INSERT + "VALUES (1, 'snapshot', NULL)")
+    fleet.fault(Fault(kind="status", status=503, method="GET", times=None))
+    with pytest.raises(dovtab.APIError, match="503"):
+        list(db.execute("SELECT droplet_actions_wait(droplet_id, action_id) FROM dovtab_posts"))
+    assert sum(r.method == "GET" for r in fleet.requests) == 4
