@@ -130,10 +130,13 @@ class Inserts:
         if not requests:
             return
         if doubtful:
-            raise NotAllowedError(
-                "nothing was sent: a function that an INSERT has called ran a statement with"
-                " RETURNING, and nobody can tell whether the INSERT stands"
+            error = NotAllowedError(
+                "nothing was sent: beside an INSERT that acts a statement with RETURNING was"
+                " run, and nobody can tell whether the INSERT stands"
             )
+            for request in requests:
+                self._account.posts.add(request).ended("refused", error)
+            raise error
         try:
             act.send(self._resource, self._account, requests)
         except Interrupted as interrupted:

@@ -484,6 +484,8 @@ def test_a_function_that_writes_is_not_what_makes_a_statement_stand(
         with pytest.raises(dovtab.NotAllowedError, match="nothing was sent"):
             db.execute("COMMIT")
         assert posts(fleet) == []
+        told = db.execute("SELECT outcome, count(*) FROM dovtab_posts GROUP BY 1")
+        assert list(told) == [("refused", 2)]
         return
     with contextlib.suppress(dovtab.NotAllowedError):
         db.execute("COMMIT")
