@@ -246,7 +246,7 @@ def _ahead(date: str | None, sent_at: float, now: float) -> float:
     """
     try:
         moment = parsedate_to_datetime(date).timestamp() if date else now
-    except ValueError:
+    except (ValueError, OverflowError):
         return 0.0
     return max(moment - now, min(0.0, moment + 1 - sent_at))
 

@@ -105,6 +105,8 @@ class Source:
         if self.find(request, statement) is not None:
             statement.ahead.guessed(key, None)
             return True
+        # First: an action that is started from here on makes the guess worthless.
+        ticket = cache.ticket()
         flight, exchange = cache.join(request.path), None
         if flight is None:
             room = account.settings.max_requests - statement.requests
@@ -116,7 +118,7 @@ class Source:
             except DovtabError as error:
                 exchange.error = error
                 return False
-        coming = Coming(request, None, flight, exchange, guessed=cache.ticket())
+        coming = Coming(request, None, flight, exchange, guessed=ticket)
         statement.ahead.guessed(key, coming)
         return True
 

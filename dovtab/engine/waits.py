@@ -88,10 +88,11 @@ class Waits:
         self._under_way = {p: f for p, f in self._under_way.items() if not f.landed}
         # A poll is bounded by time; it must not use up the statement's requests.
         self._account.admit(request, None)
-        flight = self._launch(request, patience)
+        exchange = self._account.begin(request)
+        flight = self._launch(exchange, patience)
         try:
             self._take_along(request)
-            with self._account.telling(request, None):
+            with self._account.telling(request, exchange):
                 return self._account.wait_for(flight)
         finally:
             flight.leave()
@@ -102,7 +103,7 @@ class Waits:
             if not self._account.admit_at_once():
                 return
             try:
-                self._under_way[other.path] = self._launch(other, None)
+                self._under_way[other.path] = self._launch(self._account.begin(other), None)
             except DovtabError:
                 return
 
@@ -123,15 +124,13 @@ class Waits:
             and other.path not in self._under_way
         ]
 
-    def _launch(self, request: Request, patience: float | None) -> Flight[Action | None]:
-        exchange = self._account.begin(request)
-
+    def _launch(self, exchange: Exchange, patience: float | None) -> Flight[Action | None]:
         def call(cancelled: Event) -> Action | None:
             # The next poll is the second attempt: it knows how much time is left.
             self._account.fly(exchange, cancelled, patience=patience, attempts=1)
             action = self._read(exchange)
             if action is not None and self._has_ended(action):
-                self._keep(request, action)
+                self._keep(exchange.request, action)
             return action
 
         flight = Flight(call)

@@ -79,6 +79,16 @@ def query_method(query: str) -> bytes:
     return b"POST" if query == POST else b"GET"
 
 
+@pytest.mark.parametrize("year", ["0001", "x", "9" * 30, "2026 00:00:00 +" + "9" * 20])
+def test_a_date_that_is_none_does_no_harm(year: str) -> None:
+    date = f"date: Mon, 01 Jan {year} 00:00:00 GMT".encode()
+    body = json.dumps({"actions": [], "meta": {"total": 0}}).encode()
+    with raw_server(answer(body, date)) as server:
+        db = connect_to(server.url)
+        assert list(db.execute(READ)) == []
+        db.close()
+
+
 def test_an_answer_without_end_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("dovtab.api.client._LARGEST_ANSWER", 1 << 20)
     packed = gzip.compress(b" " * (64 << 20))

@@ -35,7 +35,7 @@ def blocked(simulator: Simulator) -> threading.Event:
     return arrived
 
 
-@pytest.mark.parametrize("query", [QUERY, POST])
+@pytest.mark.parametrize("query", [QUERY, POST, "SELECT droplet_actions_wait(1, 5)"])
 def test_interrupt_ends_a_blocked_statement(
     simulator: Simulator,
     connect: Callable[..., apsw.Connection],
