@@ -69,47 +69,6 @@ class Account:
         other.journal, other.posts = self.journal, self.posts
         return other
 
-    def ask(
-        self,
-        request: Request,
-        statement: Statement | None,
-        *,
-        patience: float | None = None,
-        after: Callable[[], None] = lambda: None,
-    ) -> Exchange:
-        """Send a request and wait for what comes of it; what failed is in ``error``.
-
-        For what must not come from a cache: a POST, or a look at what changes.
-
-        Args:
-            statement: who pays for it; None for a poll, which time limits instead.
-            patience: seconds, if less than ``timeout_seconds``.
-            after: called when it has ended, even if nobody waits any more.
-
-        Raises:
-            SettingsError: there is no token.
-            TooManyRequestsError: the statement has had its share.
-            RateLimitError: the quota is used up for too long.
-            Interrupted: somebody stopped the statement.
-        """
-        self.admit(request, statement)
-        exchange = self.begin(request)
-
-        def call(cancelled: Event) -> None:
-            try:
-                self.fly(exchange, cancelled, patience=patience)
-            finally:
-                after()
-
-        flight = Flight(call)
-        try:
-            with self.telling(request, exchange):
-                self.start(flight)
-                self.wait_for(flight)
-        finally:
-            flight.leave()
-        return exchange
-
     def wait_for(self, flight: Flight[T]) -> T:
         """What a flight brings, or raises.
 
@@ -130,9 +89,9 @@ class Account:
         """Take a place in the quota, and wait for one if need be."""
         if self.interrupted():
             # Between two functions of a row nobody else looks.
-            raise Interrupted(f"{request}: interrupted before it was sent")
+            raise not_sent(request)
         if statement is not None:
-            statement.spend(self.settings.max_requests, acts=request.acts)
+            statement.spend(self.settings.max_requests)
         self._take_place(self.pause)
 
     def place(self, request: Request, cancelled: Event) -> None:
@@ -145,10 +104,10 @@ class Account:
 
         def pause(seconds: float) -> None:
             if self.clock.wait(cancelled, seconds):
-                raise Interrupted(f"{request}: interrupted before it was sent")
+                raise not_sent(request)
 
         if cancelled.is_set():
-            raise Interrupted(f"{request}: interrupted before it was sent")
+            raise not_sent(request)
         self._take_place(pause)
 
     def _take_place(self, pause: Callable[[float], None]) -> None:
@@ -264,3 +223,8 @@ class Account:
             self._shared = shared(self.settings.api_url, token)
             self._process = os.getpid()
         return self._shared
+
+
+def not_sent(request: Request) -> Interrupted:
+    """The error for a request that was given up in time."""
+    return Interrupted(f"{request}: interrupted before it was sent")

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 
 from dovtab.api.exchange import MAY_HAVE_RUN, Json, Request
 from dovtab.engine import commit
-from dovtab.engine.account import Account
+from dovtab.engine.account import Account, not_sent
 from dovtab.engine.action_request import droplet_request, positive_id, shown, tag_request
 from dovtab.engine.delivery import deliver
 from dovtab.engine.flight import Flight
@@ -171,7 +171,7 @@ def _send(resource: Resource, account: Account, statement: Statement, request: R
         return {"method": method, "path": request.path, "body": request.body}
     if account.interrupted():
         # Between two functions of a row nobody else looks.
-        raise Interrupted(f"{request}: interrupted before it was sent")
+        raise not_sent(request)
     statement.spend(account.settings.max_requests, acts=True)
     post = account.posts.add(request)
     flight = Flight(lambda cancelled: deliver(resource, account, post, cancelled))
@@ -181,22 +181,19 @@ def _send(resource: Resource, account: Account, statement: Statement, request: R
     except Interrupted:
         # Given up first: what has not left by now never will.
         flight.leave()
-        raise _interruption(post) from None
+        raise _interruption(account, post) from None
     except KeyboardInterrupt as pressed:
         flight.leave()
-        pressed.add_note(str(_interruption(post)))
+        pressed.add_note(str(_interruption(account, post)))
         raise
     return actions if request.operation is resource.post_by_tag else actions[0]
 
 
-def _interruption(post: Post) -> Interrupted:
+def _interruption(account: Account, post: Post) -> Interrupted:
     if post.sent_at is None:
         post.ended("refused", "interrupted before it was sent")
-        return Interrupted(f"{post.request}: interrupted before it was sent")
-    error = Interrupted(f"{post.request}: interrupted before it was answered{MAY_HAVE_RUN}")
-    if post.exchange is not None and post.exchange.duration is None:
-        post.exchange.error = error
-    return error
+        return not_sent(post.request)
+    return account.interruption(post.request, post.exchange)
 
 
 def _check_allowed(account: Account) -> None:

@@ -15,11 +15,11 @@ from threading import Event
 from dovtab.api.answers import decode
 from dovtab.api.exchange import MAY_HAVE_RUN, Exchange, Json, Request
 from dovtab.api.pages import PER_PAGE_MAX
-from dovtab.engine.account import Account
+from dovtab.engine.account import Account, not_sent
 from dovtab.engine.outcome import candidates
 from dovtab.engine.posts import Post
 from dovtab.engine.rows import has_next, is_object
-from dovtab.errors import AnswerError, DovtabError, Interrupted
+from dovtab.errors import AnswerError, DovtabError
 from dovtab.resources import Resource
 
 Object = dict[str, Json]
@@ -28,7 +28,6 @@ Object = dict[str, Json]
 LOOK_AGAIN_SECONDS = 2.0
 # For so long a POST that nobody knows of may still turn out to have run.
 RIVAL_SECONDS = 120.0
-_LISTED = ", ".join
 
 
 def deliver(resource: Resource, account: Account, post: Post, cancelled: Event) -> list[Object]:
@@ -61,10 +60,12 @@ class _Delivery:
         try:
             exchange = self._send()
             actions = self._found(exchange) if exchange.uncertain else self._read(exchange)
+        except _Refused as refused:
+            self._post.ended("refused", refused.because)
+            raise refused.because from None
         except DovtabError as error:
-            known = self._post.outcome == "refused" or isinstance(error, _Refused)
-            self._post.ended("refused" if known else "unknown", error)
-            raise error.because if isinstance(error, _Refused) else error from None
+            self._post.ended("unknown", error)
+            raise
         finally:
             if self._post.sent_at is not None:
                 self._account.shared().cache.forget(self._parent)
@@ -86,7 +87,7 @@ class _Delivery:
         self._account.fly(exchange, self._cancelled)
         self._post.request_id = exchange.request_id
         if exchange.attempts == 0:
-            raise _Refused(Interrupted(f"{self._request}: interrupted before it was sent"))
+            raise _Refused(not_sent(self._request))
         if exchange.error is not None and not exchange.uncertain:
             raise _Refused(exchange.error)
         return exchange
@@ -136,7 +137,7 @@ class _Delivery:
             why = "more than one action looks like it"
         else:
             why = "no such action was found in two looks"
-        where = f" on {_LISTED(map(str, missing[:5]))}" if len(droplets) > 1 else ""
+        where = f" on {', '.join(map(str, missing[:5]))}" if len(droplets) > 1 else ""
         raise self._unknown(lost, why + where)
 
     def _unknown(self, lost: DovtabError | None, why: str) -> DovtabError:
@@ -200,7 +201,7 @@ class _Delivery:
         if exchange.error is not None:
             raise exchange.error
         if exchange.attempts == 0:
-            raise Interrupted(f"{request}: interrupted before it was sent")
+            raise not_sent(request)
         self._server_ahead = exchange.server_ahead
         return decode(exchange)
 

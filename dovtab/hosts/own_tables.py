@@ -14,6 +14,8 @@ from collections.abc import Iterable
 
 import apsw
 
+Pair = tuple[bytes, bytes]  # a database and a table
+
 _VIRTUAL = re.compile(r"\s*create\s+virtual\b", re.I)
 # In a CREATE TABLE the word says what a generated column is generated from.
 _GENERATED = re.compile(r"\bas\b", re.I)
@@ -23,7 +25,7 @@ class OwnTables:
     """The tables of ours that a connection has, by database and name."""
 
     def __init__(self) -> None:
-        self._tables: Counter[tuple[bytes, bytes]] = Counter()
+        self._tables: Counter[Pair] = Counter()
 
     def add(self, database: str, table: str) -> None:
         """A table of ours has been connected."""
@@ -45,38 +47,22 @@ class OwnTables:
         """
         pairs = {(None if d is None else _folded(d), _folded(t)) for d, t in used}
         databases = {database for database, _ in pairs if database is not None} | {b"temp"}
-        ordinary: dict[bytes, set[bytes]] = {}
-        virtual: dict[bytes, set[bytes]] = {}
+        plain: set[Pair] = set((+self._tables).keys())
+        odd: set[Pair] = set()
         for database in databases:
-            plain, other = (
-                ordinary.setdefault(database, set()),
-                virtual.setdefault(database, set()),
-            )
             schema = database.decode().replace('"', '""')
             for name, sql in cursor.execute(f'SELECT name, sql FROM "{schema}".sqlite_schema'):
-                odd = _VIRTUAL.match(sql or "") or _GENERATED.search(sql or "")
-                (other if odd else plain).add(_folded(name))
-        return all(self._covers(pair, ordinary, virtual) for pair in pairs)
+                is_odd = _VIRTUAL.match(sql or "") or _GENERATED.search(sql or "")
+                (odd if is_odd else plain).add((database, _folded(name)))
+        return all(_is_among(pair, plain, odd - plain) for pair in pairs)
 
-    def _covers(
-        self,
-        pair: tuple[bytes | None, bytes],
-        ordinary: dict[bytes, set[bytes]],
-        virtual: dict[bytes, set[bytes]],
-    ) -> bool:
-        database, table = pair
-        if database is not None:
-            ours = self._tables[database, table] > 0
-            return ours or table in ordinary[database] or table.startswith(b"sqlite_")
-        # Somewhere: then it must be nothing else anywhere that can be seen.
-        found = any(table in tables for tables in ordinary.values())
-        odd = any(
-            table in tables and self._tables[name, table] <= 0
-            for name, tables in virtual.items()
-        )
-        return (
-            found or any(t == table and n > 0 for (_, t), n in self._tables.items())
-        ) and not odd
+
+def _is_among(pair: tuple[bytes | None, bytes], plain: set[Pair], odd: set[Pair]) -> bool:
+    database, table = pair
+    if database is not None:
+        return (database, table) in plain or table.startswith(b"sqlite_")
+    # Somewhere: then it must be nothing else anywhere that can be seen.
+    return table in {name for _, name in plain} - {name for _, name in odd}
 
 
 def _folded(name: str) -> bytes:

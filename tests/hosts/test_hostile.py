@@ -453,7 +453,7 @@ def test_a_forked_child_uses_sockets_of_its_own(
 ) -> None:
     list(db.execute(READ))
     accounts = [
-        o for o in gc.get_objects() if type(o).__name__ == "Account" and hasattr(o, "ask")
+        o for o in gc.get_objects() if type(o).__name__ == "Account" and hasattr(o, "journal")
     ]
     (ours,) = [a for a in accounts if a._shared and a._shared.client.api_url == paged.url]
     parent = ours.shared()
