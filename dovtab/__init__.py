@@ -9,11 +9,8 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import apsw
-
-from dovtab.api.settings import resolve
 from dovtab.errors import (
     ActionsError,
     AnswerError,
@@ -27,8 +24,10 @@ from dovtab.errors import (
     TooManyRequestsError,
     WaitError,
 )
-from dovtab.hosts.connection import Connection, attach
 from dovtab.version import VERSION
+
+if TYPE_CHECKING:
+    import apsw
 
 __version__ = VERSION
 
@@ -64,6 +63,10 @@ def connect(path: str = ":memory:", **settings: Any) -> apsw.Connection:
         SettingsError: a setting is unknown or its value not allowed.
         apsw.CantOpenError: SQLite cannot open the file.
     """
+    # The engine does without apsw, and so does whoever uses another door to it.
+    from dovtab.api.settings import resolve
+    from dovtab.hosts.apsw.connection import Connection, attach
+
     resolved = resolve(settings, os.getenv)
     connection = Connection(path)
     attach(connection, resolved)
@@ -74,10 +77,16 @@ def register(connection: apsw.Connection, **settings: Any) -> None:
     """Add the table ``droplet_actions`` and its functions to an open connection.
 
     Args:
-        connection: of apsw; the standard library's sqlite3 has no virtual tables.
+        connection: of apsw; the standard library's sqlite3 has no virtual tables. An
+            asynchronous one does this in its own thread:
+            ``await connection.async_run(dovtab.register, connection)``.
         settings: as for `connect`.
 
     Raises:
         SettingsError: a setting is unknown or its value not allowed.
+        TypeError: it is another kind of connection.
     """
+    from dovtab.api.settings import resolve
+    from dovtab.hosts.apsw.connection import attach
+
     attach(connection, resolve(settings, os.getenv))

@@ -13,7 +13,7 @@ import hypothesis
 import pytest
 
 from dovtab.api.settings import resolve
-from dovtab.hosts.connection import attach
+from dovtab.hosts.apsw.connection import attach
 from dovtab.simulator import ManualClock, Simulator
 from shared_clock import SharedClock
 

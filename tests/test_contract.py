@@ -10,7 +10,7 @@ import apsw
 import pytest
 
 from dovtab.simulator import Simulator
-from hosts.test_functions import BODIES, BY_TAG
+from hosts.apsw.test_functions import BODIES, BY_TAG
 
 STRICT = (
     Path(__file__).parents[2]

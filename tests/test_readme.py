@@ -14,7 +14,7 @@ import pytest
 
 import dovtab
 from dovtab.api.settings import resolve
-from dovtab.hosts.connection import attach
+from dovtab.hosts.apsw.connection import attach
 from dovtab.resources import ACTION_TYPES, DROPLET_ACTIONS
 from dovtab.simulator import Rules, Simulator, inventory
 

@@ -39,7 +39,7 @@ from dovtab.errors import NetworkError, SettingsError
 from dovtab.version import VERSION
 
 _CONNECT_SECONDS = 10.0
-_LARGEST_ANSWER = 64 << 20  # bytes; a page of 200 actions has a five-hundredth of it
+LARGEST_ANSWER = 64 << 20  # bytes; a page of 200 actions has a five-hundredth of it
 _POLICY = RetryPolicy()
 _NEVER_SENT = (
     httpx.ConnectError,
@@ -158,7 +158,7 @@ class Client:
                 delay = self._after_loss(exchange, outcome)
             else:
                 read_reply(exchange, outcome, self.token)
-                exchange.server_ahead = _ahead(
+                exchange.server_ahead = seconds_ahead(
                     outcome.headers.get("date"), sent_at, clock.time()
                 )
                 delay = self._after_reply(exchange, outcome, clock)
@@ -239,7 +239,7 @@ class Client:
         return "the connection was lost before the whole answer came"
 
 
-def _ahead(date: str | None, sent_at: float, now: float) -> float:
+def seconds_ahead(date: str | None, sent_at: float, now: float) -> float:
     """By how much the API's clock is ahead of ours, for certain: 0 if it may be right.
 
     It told the time, in whole seconds, somewhere between our question and now.
@@ -261,8 +261,8 @@ def _read(response: httpx.Response) -> Reply:
         for chunk in response.iter_bytes():
             chunks.append(chunk)
             size += len(chunk)
-            if size > _LARGEST_ANSWER:
-                problem = f"more than {_LARGEST_ANSWER >> 20} MB) is too large"
+            if size > LARGEST_ANSWER:
+                problem = f"more than {LARGEST_ANSWER >> 20} MB) is too large"
                 return Reply(response.status_code, response.headers, b"", problem)
     except httpx.DecodingError:
         return Reply(response.status_code, response.headers, b"", "broken compression)")

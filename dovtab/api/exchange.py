@@ -13,12 +13,6 @@ from dovtab.resources import Operation
 Json = Any
 
 
-MAY_HAVE_RUN = (
-    "; it may have been carried out, and was not sent again:"
-    " look at the Droplet's actions before you repeat it"
-)
-
-
 @dataclass(frozen=True, slots=True)
 class Request:
     """One call of an operation, ready to be sent.
@@ -30,7 +24,7 @@ class Request:
         path: the path and the query, as they go over the wire.
 
     >>> from dovtab.resources import DROPLET_ACTIONS
-    >>> Request(DROPLET_ACTIONS.list, {"droplet_id": 7}, {"page": 2}).path
+    >>> Request(DROPLET_ACTIONS.reads.list, {"droplet_id": 7}, {"page": 2}).path
     '/v2/droplets/7/actions?page=2'
     """
 
@@ -44,6 +38,16 @@ class Request:
     def acts(self) -> bool:
         """Whether it changes something, so that running it twice is not harmless."""
         return self.operation.method == "POST"
+
+    @property
+    def may_have_run(self) -> str:
+        """What an error adds if nobody can tell; nothing where it makes no difference."""
+        if not self.acts:
+            return ""
+        return (
+            "; it may have been carried out, and was not sent again:"
+            f" look at the {self.operation.noun}'s actions before you repeat it"
+        )
 
     def __post_init__(self) -> None:
         path = self.operation.path.format_map(self.parameters)

@@ -17,18 +17,20 @@ Pure. Source: https://docs.digitalocean.com/reference/api/digitalocean/#section/
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
 
 from dovtab.errors import AnswerError
-from dovtab.resources import Cell, Row
 
 PER_PAGE_MAX = 200
+# Whatever was made of an object, with its id first.
+R = TypeVar("R", bound=tuple[Any, ...])
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class Page(Generic[R]):
     """A list's answer, or a single object as a list of one."""
 
-    rows: list[Row]
+    rows: list[R]
     total: int
     has_next: bool
 
@@ -46,11 +48,11 @@ class Listing:
     where: object
     next_page: int | None = 1
     again: bool = False
-    _seen: set[Cell] = field(default_factory=set)
+    _seen: set[Any] = field(default_factory=set)
     _received: int = 0
     _promised: int = 0
 
-    def take(self, page: Page) -> list[Row]:
+    def take(self, page: Page[R]) -> list[R]:
         """The rows of the page ``next_page`` that no page had before.
 
         Raises:

@@ -7,30 +7,28 @@ is counted, waited for, and written down.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from threading import Event
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from dovtab.api.answers import quota_error
 from dovtab.api.clock import Clock, SystemClock
 from dovtab.api.credentials import find_token
-from dovtab.api.exchange import MAY_HAVE_RUN, Exchange, Request
+from dovtab.api.exchange import Exchange, Request
 from dovtab.api.quota import MINUTE_SECONDS
 from dovtab.api.settings import Settings
-from dovtab.engine.flight import Flight
+from dovtab.engine.acting.posts import Posts
+from dovtab.engine.call import Call
+from dovtab.engine.interruption import not_answered, not_sent
 from dovtab.engine.journal import Journal
-from dovtab.engine.posts import Posts
+from dovtab.engine.shared import Shared, shared
 from dovtab.engine.statement import Statement
 from dovtab.errors import Interrupted
 
-if TYPE_CHECKING:
-    from dovtab.engine.shared import Shared
-
 T = TypeVar("T")
 
-# In the quota, for what is needed: a guess that was wrong shall cost no error.
+# In the quota, for what is needed: a prefetch that was wrong shall cost no error.
 PLACES_LEFT = 50
 
 
@@ -41,8 +39,12 @@ class Account:
         settings: the connection's.
         interrupted: says whether the running statement should stop; asked again
             and again while something is waited for.
-        rested: called when the wait is over.
         clock: the machine's, or one that is turned by hand.
+        wait_over: called when the waiting is over.
+
+    Attributes:
+        context: of doctl's, if it is not the connection's own account.
+        quota_seconds: how long the quota holds up the next request.
     """
 
     def __init__(
@@ -50,79 +52,86 @@ class Account:
         settings: Settings,
         interrupted: Callable[[], bool] = lambda: False,
         clock: Clock | None = None,
-        rested: Callable[[], None] = lambda: None,
+        wait_over: Callable[[], None] = lambda: None,
     ) -> None:
         self.settings = settings
-        self.rested = rested
-        self.quota_seconds = 0.0
         self.interrupted = interrupted
         self.clock = clock or SystemClock()
+        self.wait_over = wait_over
+        self.context: str | None = None
+        self.quota_seconds = 0.0
         self.journal = Journal()
         self.posts = Posts()
         self._shared: Shared | None = None
         self._process = 0
 
     def in_context(self, context: str) -> Account:
-        """The account of another context of doctl's, with the same record of requests."""
+        """The account of another context of doctl's, with the same records."""
         settings = replace(self.settings, token=None, context=context)
-        other = Account(settings, self.interrupted, self.clock, self.rested)
+        other = Account(settings, self.interrupted, self.clock, self.wait_over)
+        other.context = context
         other.journal, other.posts = self.journal, self.posts
         return other
 
-    def wait_for(self, flight: Flight[T]) -> T:
-        """What a flight brings, or raises.
+    def wait_for(self, call: Call[T]) -> T:
+        """What a call brings, or raises.
 
         Raises:
             Interrupted: somebody stopped the statement first.
         """
         try:
-            return flight.result(self.interrupted)
+            return call.result(self.interrupted)
         finally:
-            self.rested()
+            self.wait_over()
+
+    def pause(self, seconds: float, cancelled: Event | None = None) -> bool:
+        """Do nothing for a while; True: it was cancelled.
+
+        Args:
+            cancelled: ends it, in a call's thread. Without it an interrupt does.
+
+        Raises:
+            Interrupted: somebody stopped the statement first.
+        """
+        clock_wait = self.clock.wait
+        if cancelled is not None:
+            return clock_wait(cancelled, seconds)
+        call = Call(lambda cancelled: clock_wait(cancelled, seconds))
+        try:
+            call.start()
+            return self.wait_for(call)
+        finally:
+            call.release()
 
     def is_free(self, statement: Statement) -> bool:
         """Whether one more request would break no limit, and wait for none."""
         allowed = statement.requests < self.settings.max_requests
         return allowed and self.shared().quota.delay(self.clock.monotonic()) <= 0
 
-    def admit(self, request: Request, statement: Statement | None) -> None:
-        """Take a place in the quota, and wait for one if need be."""
+    def acquire(self, request: Request) -> None:
+        """Take a place in the quota, and wait for one if need be.
+
+        Raises:
+            RateLimitError: the quota is used up for too long.
+            Interrupted: somebody stopped the statement first.
+        """
         if self.interrupted():
             # Between two functions of a row nobody else looks.
             raise not_sent(request)
-        if statement is not None:
-            statement.spend(self.settings.max_requests)
-        self._take_place(self.pause)
+        self._acquire(request, None)
 
-    def place(self, request: Request, cancelled: Event) -> None:
-        """The same in a flight's thread, which nobody interrupts but by cancelling it.
+    def acquire_in_thread(self, request: Request, cancelled: Event) -> None:
+        """The same in a call's thread, which nobody interrupts but by cancelling it.
 
         Raises:
             RateLimitError: the quota is used up for too long.
             Interrupted: it was cancelled.
         """
-
-        def pause(seconds: float) -> None:
-            if self.clock.wait(cancelled, seconds):
-                raise not_sent(request)
-
         if cancelled.is_set():
             raise not_sent(request)
-        self._take_place(pause)
+        self._acquire(request, cancelled)
 
-    def _take_place(self, pause: Callable[[float], None]) -> None:
-        quota, waited = self.shared().quota, 0.0
-        while (delay := quota.take(self.clock.monotonic())) > 0:
-            waited += delay
-            if waited > self.settings.max_wait_seconds:
-                raise quota_error(self.clock.time() + delay, self.settings.max_wait_seconds)
-            self.quota_seconds = delay
-            try:
-                pause(delay)
-            finally:
-                self.quota_seconds = 0.0
-
-    def admit_at_once(self) -> bool:
+    def try_acquire(self) -> bool:
         """Take a place in the quota if there are plenty; for a request that nobody needs yet."""
         if self.interrupted():
             return False
@@ -131,22 +140,35 @@ class Account:
         leaving = in_minute, PLACES_LEFT
         return self.shared().quota.take(self.clock.monotonic(), leaving=leaving) <= 0
 
-    def begin(self, request: Request) -> Exchange:
-        """Write down a request that has been admitted and is about to be sent."""
+    def _acquire(self, request: Request, cancelled: Event | None) -> None:
+        quota, waited = self.shared().quota, 0.0
+        while (delay := quota.take(self.clock.monotonic())) > 0:
+            waited += delay
+            if waited > self.settings.max_wait_seconds:
+                raise quota_error(self.clock.time() + delay, self.settings.max_wait_seconds)
+            self.quota_seconds = delay
+            try:
+                if self.pause(delay, cancelled) and cancelled is not None:
+                    raise not_sent(request)
+            finally:
+                self.quota_seconds = 0.0
+
+    def record(self, request: Request) -> Exchange:
+        """Write down a request that has its place and is about to be sent."""
         exchange = Exchange(request, self.clock.time())
         self.journal.add(exchange)
         return exchange
 
-    def start(self, flight: Flight[Any]) -> None:
-        """Let an admitted request go; its place in the quota is not lost."""
+    def start(self, call: Call[Any]) -> None:
+        """Let a request that has its place go; or the place is not lost."""
         try:
-            flight.start()
+            call.start()
         except BaseException:
-            if not flight.started:
+            if not call.started:
                 self.shared().quota.answered(self.clock.monotonic(), attempts=0)
             raise
 
-    def fly(
+    def send(
         self,
         exchange: Exchange,
         cancelled: Event,
@@ -154,7 +176,7 @@ class Account:
         patience: float | None = None,
         attempts: int | None = None,
     ) -> None:
-        """Send it and wait; in a flight's thread.
+        """Send it and wait; in a call's thread.
 
         Args:
             patience: seconds, if less than ``timeout_seconds``.
@@ -174,38 +196,16 @@ class Account:
                 remaining=None if exchange.status == 429 else exchange.ratelimit_remaining,
             )
 
-    @contextmanager
-    def telling(self, request: Request, exchange: Exchange | None) -> Iterator[None]:
-        """Whoever interrupts what is done here is told of, and it is written down.
+    def abandoned(self, request: Request, exchange: Exchange | None) -> Interrupted:
+        """The error for a request that nobody waits for any more, written down too.
 
         Args:
             exchange: None if the request is another connection's.
         """
-        try:
-            yield
-        except Interrupted:
-            raise self.interruption(request, exchange) from None
-        except KeyboardInterrupt as pressed:
-            pressed.add_note(str(self.interruption(request, exchange)))
-            raise
-
-    def interruption(self, request: Request, exchange: Exchange | None) -> Interrupted:
-        """The error for a request that nobody waits for any more, written down too."""
-        unknown = MAY_HAVE_RUN if request.acts else ""
-        error = Interrupted(f"{request}: interrupted before it was answered{unknown}")
+        error = not_answered(request)
         if exchange is not None and exchange.duration is None:
             exchange.error = error
         return error
-
-    def pause(self, seconds: float) -> None:
-        """Do nothing for a while, unless interrupted."""
-        clock_wait = self.clock.wait
-        flight = Flight(lambda cancelled: clock_wait(cancelled, seconds))
-        try:
-            flight.start()
-            self.wait_for(flight)
-        finally:
-            flight.leave()
 
     def shared(self) -> Shared:
         """What this account shares with the other connections of the process.
@@ -214,17 +214,9 @@ class Account:
             SettingsError: there is no token.
         """
         if self._shared is None or self._process != os.getpid():
-            # Only a request needs an HTTP library, and it takes a while to import.
-            from dovtab.engine.shared import shared
-
             token = find_token(
                 os.getenv, token=self.settings.token, context=self.settings.context
             )
             self._shared = shared(self.settings.api_url, token)
             self._process = os.getpid()
         return self._shared
-
-
-def not_sent(request: Request) -> Interrupted:
-    """The error for a request that was given up in time."""
-    return Interrupted(f"{request}: interrupted before it was sent")

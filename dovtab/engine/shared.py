@@ -11,21 +11,26 @@ import threading
 import weakref
 from collections import deque
 
-from dovtab.api.client import Client
 from dovtab.api.quota import Quota
 from dovtab.api.token import Token
-from dovtab.engine.cache import Cache
-from dovtab.engine.posts import KEPT, Post
+from dovtab.engine.acting.posts import KEPT, Post
+from dovtab.engine.reading.cache import Cache
 
 
 class Shared:
-    """One account's client, quota and cache; they live while a connection does."""
+    """One account's client, quota and cache; they live while a connection does.
+
+    Attributes:
+        posts: what was asked for lately, by any connection of the process.
+    """
 
     def __init__(self, api_url: str, token: Token) -> None:
+        # Only a request needs an HTTP library, and it takes a while to import.
+        from dovtab.api.client import Client
+
         self.client = Client(api_url, token)
         self.quota = Quota()
         self.cache = Cache()
-        # What was asked for lately, by any connection of the process.
         self.posts: deque[Post] = deque(maxlen=KEPT)
 
 
@@ -42,3 +47,12 @@ def shared(api_url: str, token: Token) -> Shared:
         if found is None:
             found = _all[key] = Shared(api_url, token)
         return found
+
+
+def _in_child() -> None:
+    # Whoever held the old one at the fork is not there to let go of it.
+    global _lock
+    _lock = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_in_child)

@@ -1,6 +1,10 @@
-"""What belongs to one running statement: since when, and how many requests.
+"""Which statements run, and what belongs to one.
 
-The moment only orders things in this process, so the machine's clock will do.
+SQLite does not tell a virtual table on whose behalf it is called. A door tells
+when a statement takes its first step, before it opens any table, so the one that
+began last is the one whose tables are being opened.
+
+The clock only orders things in this process, so the machine's own will do.
 """
 
 from __future__ import annotations
@@ -9,8 +13,10 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from dovtab.engine.look_ahead import LookAhead
-from dovtab.errors import TooManyRequestsError
+from dovtab.engine.reading.held import Held
+from dovtab.engine.reading.predictor import Predictor
+from dovtab.engine.reading.prefetch import Prefetch
+from dovtab.errors import ArgumentError, TooManyRequestsError
 
 
 class Statement:
@@ -19,65 +25,82 @@ class Statement:
     Args:
         text: its SQL.
         reads: whether it only reads.
-        bindings: what its parameters are bound to, if the host knows that.
+        bindings: what its parameters are bound to, if the door knows that.
+
+    Attributes:
+        triggered: whether it has run a trigger.
+        started_ns: nanoseconds, of `now`.
+        requests, actions: how many it has made, and how many of them acted.
+        outstanding: of what it has begun, how many requests more it is known to take.
+        prefetch, held: what it is going to ask for, and what it has read.
+        predictor: there if this is no statement of the user's, but a speculative
+            run of ``original``.
+        post_results: the answers of functions that act, by what they were asked.
+        at_end: to be called when it ends.
+        when_other_ends: told of others that end while this one is running.
     """
 
     __slots__ = (
         "actions",
-        "ahead",
         "at_end",
         "bindings",
-        "during",
-        "looking",
-        "moment",
-        "once",
+        "held",
+        "original",
+        "outstanding",
+        "post_results",
+        "predictor",
+        "prefetch",
         "reads",
         "requests",
+        "started_ns",
         "text",
-        "to_come",
         "triggered",
+        "when_other_ends",
     )
 
     def __init__(self, text: str = "", *, reads: bool = False, bindings: Any = None) -> None:
         self.text = text
         self.reads = reads
-        self.triggered = False
         self.bindings = bindings
-        self.moment = now()
-        self.ahead = LookAhead()
+        self.triggered = False
+        self.started_ns = now()
         self.requests = 0
         self.actions = 0
-        # Of what has been begun, how many requests it is known to take more.
-        self.to_come = 0
-        self.looking = False
-        # Answers of functions that act, by what they were asked.
-        self.once: dict[tuple[object, ...], str] = {}
+        self.outstanding = 0
+        self.prefetch = Prefetch()
+        self.held = Held()
+        self.predictor: Predictor | None = None
+        self.original: Statement = self
+        self.post_results: dict[tuple[object, ...], str] = {}
         self.at_end: list[Callable[[], None]] = []
-        # Told of others that begin and end while this one is running.
-        self.during: list[Callable[[Statement], None]] = []
+        self.when_other_ends: list[Callable[[Statement], None]] = []
 
     @property
     def expected(self) -> int:
         """How many requests it will have made, as far as is known by now."""
-        return self.requests + self.to_come + self.ahead.to_come
+        return self.requests + self.outstanding + self.prefetch.expected
 
-    def twin(self) -> Statement:
-        """The same once more, only to look at what it is going to ask for."""
-        twin = Statement()
-        twin.moment, twin.ahead, twin.looking = self.moment, self.ahead, True
-        return twin
+    def speculative_copy(self) -> Statement:
+        """The same once more, to be run only to see what it is going to ask for."""
+        copy = Statement(self.text, reads=self.reads, bindings=self.bindings)
+        copy.started_ns, copy.prefetch, copy.held = self.started_ns, self.prefetch, self.held
+        copy.original = self
+        copy.predictor = Predictor(self.prefetch, time.monotonic)
+        return copy
 
     def end(self) -> None:
         """It asks for nothing any more."""
-        if not self.looking:
-            self.ahead.end()
+        if self.predictor is None:
+            self.prefetch.end()
+            self.held.release()
         for call in self.at_end:
             call()
 
-    def spend(self, allowed: int, *, acts: bool = False) -> None:
+    def spend(self, allowed: int, key: str, *, acts: bool = False) -> None:
         """Count one more request.
 
         Args:
+            key: the column to bind, for the error.
             acts: whether it starts an action.
 
         Raises:
@@ -87,13 +110,97 @@ class Statement:
             started = f", {self.actions} of which started actions," if self.actions else ""
             raise TooManyRequestsError(
                 f"requests made by this statement: {self.requests}{started} and it needs more"
-                f" than max_requests={allowed}: narrow it (WHERE droplet_id = ...), or raise"
+                f" than max_requests={allowed}: narrow it (WHERE {key} = ...), or raise"
                 " the setting max_requests (DOVTAB_MAX_REQUESTS)"
             )
         self.requests += 1
         self.actions += acts
 
 
+class Statements:
+    """The statements that are running on a connection, oldest first.
+
+    Args:
+        all_ended: called when the last of them has ended.
+
+    Attributes:
+        inserts: whose table has rows in this transaction that ask for actions.
+        before_next: to be called once, before another statement begins.
+    """
+
+    def __init__(self, all_ended: Callable[[], None] = lambda: None) -> None:
+        self._all_ended = all_ended
+        self._running: dict[int, Statement] = {}
+        self.inserts: object = None
+        self.before_next: list[Callable[[], None]] = []
+
+    def began(self, id: int, statement: Statement) -> None:
+        """A statement takes its first step.
+
+        Args:
+            id: the same at its end, and of no other until then.
+        """
+        while self.before_next:
+            self.before_next.pop()()
+        replaced = self._running.pop(id, None)
+        self._running[id] = statement
+        self._over(replaced)
+
+    def triggered(self, id: int) -> None:
+        """A statement has run a trigger."""
+        if id in self._running:
+            self._running[id].triggered = True
+
+    def ended(self, id: int) -> None:
+        """A statement has come to its end, or been given up."""
+        self._over(self._running.pop(id, None))
+
+    def is_running(self, id: int) -> bool:
+        """Whether a statement of this id has begun and not ended."""
+        return id in self._running
+
+    @property
+    def current(self) -> Statement:
+        """Of those that are running, the one that began last."""
+        return next(reversed(self._running.values()), None) or Statement()
+
+    def calling(self, function: str) -> Statement:
+        """The one that is calling a function of ours.
+
+        No view or trigger can, so its own text has the name.
+
+        Raises:
+            ArgumentError: it could be this one or that.
+        """
+        named = [s for s in self._running.values() if function in s.text.lower()]
+        if len(named) > 1:
+            raise ArgumentError(
+                "two statements that act are running on this connection, and nobody can tell"
+                " whose this is: let one come to its end first, with fetchall()"
+            )
+        return named[0] if named else self.current
+
+    @property
+    def writing(self) -> int:
+        """How many of those that are running do not only read."""
+        return sum(not statement.reads for statement in self._running.values())
+
+    @property
+    def is_in_trigger(self) -> bool:
+        """Whether a trigger has been run by what is running."""
+        return any(statement.triggered for statement in self._running.values())
+
+    def _over(self, ended: Statement | None) -> None:
+        if ended is None:
+            return
+        ended.end()
+        for other in self._running.values():
+            for call in other.when_other_ends:
+                call(ended)
+        if not self._running:
+            self._all_ended()
+
+
 def now() -> int:
-    """A number that grows, for what came before what."""
+    """A number of nanoseconds that grows, for what came before what."""
     return time.perf_counter_ns()

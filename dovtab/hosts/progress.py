@@ -1,14 +1,16 @@
-"""A line on the terminal while a statement that takes long is waiting.
+"""What a shell shows of a statement: how far it is, and what it started.
 
-It shows how many requests were made, how many are known to be needed, and how
-long the quota will hold up the next. It is gone before anything else can be
-printed, and it is drawn while somebody waits anyway, in his own thread.
+While a statement that takes long is waiting, a line on the terminal shows how many
+requests were made, how many are known to be needed, and how long the quota will
+hold up the next. It is gone before anything else can be printed, and it is drawn
+while somebody waits anyway, in his own thread.
 
 Source: https://tqdm.github.io/
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Never, TextIO
 
 from dovtab.engine.statement import Statement, now
@@ -21,24 +23,26 @@ _FORMAT = "{desc}: {n_fmt} of {total_fmt} [{elapsed}{postfix}]"
 
 
 class Progress:
-    """The progress of the statements of one shell.
+    """Observes the statements of one shell.
 
     Args:
-        stream: a terminal.
+        stream: where it says what was started.
+        draws: whether that is a terminal, on which a line can be drawn.
     """
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextIO, *, draws: bool = True) -> None:
         self._stream = stream
+        self._draws = draws
         self._bar: tqdm[Never] | None = None
 
-    def show(self, statement: Statement, quota_seconds: float) -> None:
+    def waiting(self, statement: Statement, quota_seconds: float) -> None:
         """Draw the line, once the statement has taken its time.
 
         Args:
             quota_seconds: how long the quota makes it wait; 0: it does not.
         """
-        age = (now() - statement.moment) / 1e9
-        if age < PATIENCE_SECONDS:
+        age = (now() - statement.started_ns) / 1e9
+        if age < PATIENCE_SECONDS or not self._draws:
             return
         if self._bar is None:
             self._bar = self._new(statement, age)
@@ -47,16 +51,19 @@ class Progress:
         self._bar.set_postfix_str(waits, refresh=False)
         self._bar.refresh()
 
-    def clear(self) -> None:
+    def wait_over(self) -> None:
         """Wipe the line; something else may be printed now."""
         if self._bar is not None:
             self._bar.clear()
 
-    def end(self) -> None:
-        """The statement has ended."""
+    def ended(self, outcomes: Counter[str]) -> None:
+        """Say what was started, if anything was."""
         if self._bar is not None:
             self._bar.close()
             self._bar = None
+        if outcomes:
+            told = ", ".join(f"{count} {outcome}" for outcome, count in outcomes.items())
+            self._stream.write(f"actions: {told}; see dovtab_posts\n")
 
     def _new(self, statement: Statement, age: float) -> tqdm[Never]:
         # Few statements take so long, and the import takes a while itself.

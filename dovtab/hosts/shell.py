@@ -14,7 +14,6 @@ import os
 import re
 import sys
 import weakref
-from collections import Counter
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -23,10 +22,11 @@ import apsw
 import apsw.shell
 
 from dovtab.api.settings import Settings, resolve
+from dovtab.engine.manifest import REQUESTS
 from dovtab.errors import SettingsError
-from dovtab.hosts.connection import JOURNAL, attach
+from dovtab.hosts.apsw.connection import attach
 from dovtab.hosts.progress import Progress
-from dovtab.resources import RESOURCES
+from dovtab.resources import TABLES
 from dovtab.version import VERSION
 
 USAGE = """\
@@ -86,6 +86,8 @@ class Shell(apsw.shell.Shell):
         self._at_prompt = False
         self._files = 0
         self._ended = False
+        # apsw's own starts without one, which only its prompt makes up for.
+        self._completion_cache = None
         super().__init__(**options)
         self.history_file = "~/.dovtab_history"
         self.prompt = "dovtab> "
@@ -100,9 +102,10 @@ class Shell(apsw.shell.Shell):
         connection: Connection = apsw.shell.Shell.db.__get__(self)
         if connection not in self._with_tables:
             self._with_tables.add(connection)
+            # To the real one, also when the shell holds back what it says itself.
             on_terminal = sys.stdout.isatty() and sys.stderr.isatty()
-            progress = Progress(sys.stderr) if on_terminal else None
-            attach(connection, self.resolve(), progress=progress, acted=self._say_what_acted)
+            progress = Progress(sys.stderr, draws=on_terminal)
+            attach(connection, self.resolve(), observer=progress)
             connection.set_progress_handler(lambda: False, _STEPS_BETWEEN_LOOKS)
             if self._demo:
                 self._demo.add_inventory(connection)
@@ -115,11 +118,6 @@ class Shell(apsw.shell.Shell):
         apsw.shell.Shell.db.__set__(self, connection_and_name)
 
     db = property(_connection_with_tables, _name_database)
-
-    def _say_what_acted(self, outcomes: Counter[str]) -> None:
-        told = ", ".join(f"{count} {outcome}" for outcome, count in outcomes.items())
-        # At once, also when the shell holds back what it says itself.
-        sys.stderr.write(f"actions: {told}; see dovtab_posts\n")
 
     def resolve(self) -> Settings:
         """The settings that the options and the environment make.
@@ -220,7 +218,7 @@ class Shell(apsw.shell.Shell):
         from dovtab.engine.journal import REQUEST_COLUMNS
 
         found: list[str] = super().complete_sql(line, token, beg, end)
-        names = [column.name for resource in RESOURCES for column in resource.columns]
+        names = [column.name for table in TABLES for column in table.columns]
         names += [name for name, _ in REQUEST_COLUMNS]
         wanted = token.lower()
         return found + [
@@ -237,8 +235,7 @@ class Shell(apsw.shell.Shell):
         This also returns views, and dovtab's own tables.
         """
         super().command_tables(list(cmd))
-        own = [*(resource.name for resource in RESOURCES), JOURNAL]
-        for name in own:
+        for name in [*(table.name for table in TABLES), REQUESTS]:
             if not cmd or any(self.db.execute("SELECT ? LIKE ?", (name, n)).get for n in cmd):
                 self.write(self.stdout, name + "\n")
 

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
-from dovtab.resources.action_types import ACTION_TYPES, ActionType, Attribute
+from dovtab.resources.action_types import ACTION_TYPES
+from dovtab.resources.acts import ActionType, Acts, Attribute, ByTag, Kind, Members, by_name
 from dovtab.resources.droplet_actions import DROPLET_ACTIONS
-from dovtab.resources.resource import Cell, Column, Operation, Resource, Row
+from dovtab.resources.operation import Filter, Operation
+from dovtab.resources.resource import Cell, Column, Reads, Row, Table
 
-RESOURCES: tuple[Resource, ...] = (DROPLET_ACTIONS,)
+TABLES: tuple[Table, ...] = (DROPLET_ACTIONS,)
 
 __all__ = [
     "ACTION_TYPES",
     "DROPLET_ACTIONS",
-    "RESOURCES",
+    "TABLES",
     "ActionType",
+    "Acts",
     "Attribute",
+    "ByTag",
     "Cell",
     "Column",
+    "Filter",
+    "Kind",
+    "Members",
     "Operation",
-    "Resource",
+    "Reads",
     "Row",
+    "Table",
+    "by_name",
 ]

@@ -6,10 +6,18 @@ and, for the account-wide lists, #tag/Actions.
 
 from __future__ import annotations
 
-from dovtab.resources.resource import Column, Operation, Resource
+from dovtab.resources.action_types import ACTION_TYPES
+from dovtab.resources.acts import Acts, ByTag
+from dovtab.resources.operation import Operation
+from dovtab.resources.resource import Column, Reads, Table
 
-DROPLET_ACTIONS = Resource(
+_LIST = "/v2/droplets/{droplet_id}/actions"
+_READ, _UPDATE, _ACTIONS = "droplet:read", "droplet:update", "actions:read"
+_TAGGED = "droplet:read and tag:read"
+
+DROPLET_ACTIONS = Table(
     name="droplet_actions",
+    noun="Droplet",
     columns=(
         Column("id", "INTEGER", "the action's id; the rowid too"),
         Column("resource_id", "INTEGER", "the Droplet, as the API names it"),
@@ -27,40 +35,32 @@ DROPLET_ACTIONS = Resource(
         Column("tag_name", "TEXT", "for acting: every Droplet of a tag", hidden=True),
         Column("attributes", "TEXT", "for acting: a JSON object", hidden=True),
     ),
-    parent=("droplet_id", "resource_id"),
-    item=("action_id", "id"),
-    pager=("page", "per_page"),
-    keep=("resource_type", "droplet"),
-    ended=("status", frozenset({"completed", "errored"})),
-    get=Operation(
-        "dropletActions_get",
-        "GET",
-        "/v2/droplets/{droplet_id}/actions/{action_id}",
-        "action",
-        "droplet:read",
+    reads=Reads(
+        parent=("droplet_id", "resource_id"),
+        item=("action_id", "id"),
+        keep=("resource_type", "droplet"),
+        ended=("status", frozenset({"completed", "errored"})),
+        get=Operation("dropletActions_get", "GET", f"{_LIST}/{{action_id}}", "action", _READ),
+        list=Operation("dropletActions_list", "GET", _LIST, "actions", _READ),
+        account_get=Operation(
+            "actions_get", "GET", "/v2/actions/{action_id}", "action", _ACTIONS
+        ),
+        account_list=Operation("actions_list", "GET", "/v2/actions", "actions", _ACTIONS),
     ),
-    list=Operation(
-        "dropletActions_list",
-        "GET",
-        "/v2/droplets/{droplet_id}/actions",
-        "actions",
-        "droplet:read",
-    ),
-    account_get=Operation(
-        "actions_get", "GET", "/v2/actions/{action_id}", "action", "actions:read"
-    ),
-    account_list=Operation("actions_list", "GET", "/v2/actions", "actions", "actions:read"),
-    post=Operation(
-        "dropletActions_post",
-        "POST",
-        "/v2/droplets/{droplet_id}/actions",
-        "action",
-        "droplet:update",
-    ),
-    post_by_tag=Operation(
-        "dropletActions_post_byTag", "POST", "/v2/droplets/actions", "actions", "droplet:update"
-    ),
-    parents=Operation(
-        "droplets_list", "GET", "/v2/droplets", "droplets", "droplet:read and tag:read"
+    acts=Acts(
+        types=ACTION_TYPES,
+        post=Operation("dropletActions_post", "POST", _LIST, "action", _UPDATE, noun="Droplet"),
+        by_tag=ByTag(
+            "tag_name",
+            Operation(
+                "dropletActions_post_byTag",
+                "POST",
+                "/v2/droplets/actions",
+                "actions",
+                _UPDATE,
+                noun="Droplet",
+            ),
+            Operation("droplets_list", "GET", "/v2/droplets", "droplets", _TAGGED),
+        ),
     ),
 )

@@ -1,8 +1,9 @@
-"""What a table is: columns, keys and the API operations that answer for it.
+"""What a table is: columns, and the operations of the API that answer for it.
 
-Everything here is data. The planner chooses among the operations, the scan
-fills their paths, the hosts declare the columns; none of them knows a table
-by name.
+Everything here is data. The planner chooses among the operations, a scan fills
+their paths, a door declares the columns, the check of an action reads its
+attributes; none of them knows a table by name. A new table is one file of facts
+beside this one and a line in the catalogue.
 
 Sources: https://docs.digitalocean.com/reference/api/digitalocean/
 https://sqlite.org/vtab.html#hidden_columns_in_virtual_tables
@@ -13,6 +14,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from dovtab.resources.acts import Acts
+from dovtab.resources.operation import Filter, Operation
+
 Cell = int | float | str | None
 # A row's cells in the order of the columns. The first column is the row's id.
 Row = tuple[Cell, ...]
@@ -20,66 +24,77 @@ Row = tuple[Cell, ...]
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column as SQLite is told of it; ``json`` ones hold the API's value as JSON text."""
+    """A column as SQLite is told of it.
+
+    Attributes:
+        json: it holds the API's value as JSON text.
+        member: where in the API's object it is, if not under its own name;
+            ``region.slug`` is the member ``slug`` of the member ``region``.
+    """
 
     name: str
     type: Literal["INTEGER", "TEXT"]
     description: str
     hidden: bool = False
     json: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Operation:
-    """A request of the API.
-
-    ``path`` has its parameters in braces; ``answer`` is the member of the JSON
-    object that holds what was asked for; ``scope`` is what a token needs.
-    """
-
-    id: str
-    method: Literal["GET", "POST"]
-    path: str
-    answer: str
-    scope: str
+    member: str = ""
 
     @property
-    def signature(self) -> str:
-        """How EXPLAIN QUERY PLAN and error messages name the operation.
-
-        >>> Operation("x", "GET", "/v2/actions/{action_id}", "action", "").signature
-        'GET /v2/actions/{action_id}'
-        """
-        return f"{self.method} {self.path}"
+    def path(self) -> list[str]:
+        """The members that lead to it, from the object on."""
+        return (self.member or self.name).split(".")
 
 
 @dataclass(frozen=True, slots=True)
-class Resource:
-    """A table over the API.
+class Reads:
+    """How a table is read.
 
-    ``parent`` and ``item`` are the columns that mean the first and the last
-    parameter of a path: each name in them may be constrained, the first gives
-    the parameter its name. ``pager`` are the columns that choose a page and its
-    size. The other hidden columns are for acting. ``keep`` is the column and
-    value that tell the rows of this resource from the others in an
-    account-wide list. ``ended`` are the column and the values of an object that
-    will not change any more. ``parents`` lists the objects of a tag.
+    Attributes:
+        item: the columns that mean the object's id; each may be constrained, and
+            the first gives the path's parameter its name.
+        parent: the same of the object that it belongs to, or of none. The last
+            is the column in which a row itself says whose it is.
+        get, list: at the address of the parent.
+        account_get, account_list: of the whole account; if there is no such
+            list, a query has to name a parent.
+        keep: the column and value that tell this table's rows from others in
+            the account-wide answers.
+        ended: the column and the values of an object that will not change any more.
+        pager: the columns that choose a page and its size.
+    """
+
+    item: tuple[str, ...]
+    account_get: Operation | None
+    account_list: Operation | None
+    parent: tuple[str, ...] = ()
+    get: Operation | None = None
+    list: Operation | None = None
+    keep: tuple[str, str] | None = None
+    ended: tuple[str, frozenset[str]] | None = None
+    pager: tuple[str, str] = ("page", "per_page")
+
+    @property
+    def filters(self) -> tuple[Filter, ...]:
+        """All that some list can be narrowed by."""
+        lists = (self.list, self.account_list)
+        found = [f for operation in lists if operation for f in operation.filters]
+        return tuple(dict.fromkeys(found))
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table over the API; without ``acts`` it is read only.
+
+    Attributes:
+        columns: the hidden ones come last.
+        noun: what its rows are about, as errors call it: Droplet.
     """
 
     name: str
+    noun: str
     columns: tuple[Column, ...]
-    parent: tuple[str, ...]
-    item: tuple[str, ...]
-    pager: tuple[str, str]
-    keep: tuple[str, str]
-    ended: tuple[str, frozenset[str]]
-    get: Operation
-    list: Operation
-    account_get: Operation
-    account_list: Operation
-    post: Operation
-    post_by_tag: Operation
-    parents: Operation
+    reads: Reads
+    acts: Acts | None = None
 
     @property
     def visible(self) -> tuple[Column, ...]:
@@ -87,10 +102,21 @@ class Resource:
         return tuple(column for column in self.columns if not column.hidden)
 
     @property
+    def hidden(self) -> tuple[str, ...]:
+        """The names of the others, which are there to be bound."""
+        return tuple(column.name for column in self.columns if column.hidden)
+
+    @property
     def for_acting(self) -> tuple[str, ...]:
         """The columns that say what to do, and cannot be searched for."""
-        searched = {*self.parent, *self.item, *self.pager}
-        return tuple(c.name for c in self.columns if c.hidden and c.name not in searched)
+        filters = (f.column for f in self.reads.filters)
+        searched = {*self.reads.parent, *self.reads.item, *self.reads.pager, *filters}
+        return tuple(name for name in self.hidden if name not in searched)
+
+    @property
+    def key(self) -> str:
+        """The column to bind first: the parent, or the object itself."""
+        return (self.reads.parent or self.reads.item)[0]
 
     @property
     def schema(self) -> str:

@@ -15,12 +15,12 @@ from functools import partial
 from itertools import count
 from operator import attrgetter
 
-from dovtab.simulator import fleet
 from dovtab.simulator.access import Tokens
 from dovtab.simulator.agenda import Agenda
 from dovtab.simulator.bodies import AskedAction
 from dovtab.simulator.catalogue import GPU_SIZE, SIZES
 from dovtab.simulator.clock import Clock, Moment, timestamp
+from dovtab.simulator.fleet import populate
 from dovtab.simulator.ledger import Ledger
 from dovtab.simulator.lifecycle import LIFECYCLES
 from dovtab.simulator.model import Action, Droplet
@@ -174,7 +174,7 @@ class Account:
             in_progress: Droplets that are just being rebooted.
         """
         with self.lock:
-            fleet.populate(self, droplets, actions)
+            populate(self, droplets, actions)
             for droplet in [d for d in self.living() if d.powered][:in_progress]:
                 self.start(droplet, AskedAction("reboot", {}))
 

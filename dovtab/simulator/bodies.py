@@ -13,15 +13,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from dovtab.resources.action_types import (
-    ACTION_TYPES,
-    BACKUP_HOURS,
-    BACKUP_POLICY_KINDS,
-    BACKUP_WEEKDAYS,
-    LISTED_BACKUP_PLANS,
-    ActionType,
-    Attribute,
-)
+from dovtab.resources import ACTION_TYPES, ActionType, Attribute, Members
 from dovtab.simulator.answers import Refused
 from dovtab.simulator.catalogue import JsonObject
 from dovtab.simulator.rules import Rules
@@ -79,23 +71,23 @@ def _check(attribute: Attribute, attributes: JsonObject, type_: str) -> None:
         return
     if not any(_is_kind(value, kind) for kind in attribute.kinds):
         raise Refused(422, f"{attribute.name} must be of type {' or '.join(attribute.kinds)}")
-    if attribute.name == "backup_policy":
-        _check_policy(value)
+    if attribute.members is not None:
+        _check_policy(attribute.members, value)
 
 
-def _check_policy(policy: JsonObject) -> None:
-    for name, kind in BACKUP_POLICY_KINDS.items():
+def _check_policy(members: Members, policy: JsonObject) -> None:
+    for name, kind in members.kinds.items():
         if name in policy and not _is_kind(policy[name], kind):
             raise Refused(422, f"backup_policy {name} must be of type {kind}")
     plan = policy.get("plan", "daily")
-    if plan not in LISTED_BACKUP_PLANS:
+    if plan not in members.when[1]:
         return
-    if "hour" in policy and policy["hour"] not in BACKUP_HOURS:
+    if "hour" in policy and policy["hour"] not in members.allowed["hour"]:
         raise Refused(422, "backup_policy hour is not one of the windows")
     weekday = policy.get("weekday")
     # The official clients send an empty weekday with the daily plan.
-    allowed = (None, *BACKUP_WEEKDAYS) if plan == "weekly" else (None, "", *BACKUP_WEEKDAYS)
-    if weekday not in allowed:
+    missing = (None,) if plan == "weekly" else (None, "")
+    if weekday not in (*missing, *members.allowed["weekday"]):
         raise Refused(422, "backup_policy weekday is not a day of the week")
 
 

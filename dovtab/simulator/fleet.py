@@ -8,14 +8,13 @@ a build machine that was switched off.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Protocol
 
-from dovtab.simulator.model import Droplet
-
-if TYPE_CHECKING:
-    from dovtab.simulator.account import Account
+from dovtab.simulator.clock import Clock
+from dovtab.simulator.model import Action, Droplet
 
 _HOUR = 3600.0
 _DAY = 24 * _HOUR
@@ -62,6 +61,24 @@ _ROUTINES = (
 )
 _SECONDS = {"create": 45, "snapshot": 63, "backup": 110, "resize": 60, "shutdown": 4}
 _USUAL_SECONDS = 10
+
+
+class Account(Protocol):
+    """As much of an account as is needed to fill it."""
+
+    seed: int
+    clock: Clock
+
+    @property
+    def lock(self) -> AbstractContextManager[object]: ...
+    @property
+    def add_droplet(self) -> Callable[..., Droplet]: ...
+    @property
+    def add_action(self) -> Callable[..., Action]: ...
+    @property
+    def add_foreign_action(self) -> Callable[..., Action]: ...
+    @property
+    def living(self) -> Callable[[], list[Droplet]]: ...
 
 
 def populate(account: Account, droplets: int, actions: int) -> None:

@@ -16,7 +16,7 @@ import apsw
 from benchmarks.loop import Row
 from benchmarks.questions import Question
 from dovtab.api.settings import resolve
-from dovtab.hosts.connection import attach
+from dovtab.hosts.apsw.connection import attach
 
 # 250 requests in 6 milliseconds are more than can be sent.
 TIMES_FASTER = 10_000

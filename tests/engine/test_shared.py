@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable
 
 import apsw
+import httpx
 import pytest
 
 from dovtab.api.token import Token
@@ -26,25 +27,43 @@ def test_connections_of_a_process_share_a_client(
     assert shared(simulator.url + "/v", token) is not first
 
 
-def test_a_client_that_nobody_uses_is_closed(simulator: Simulator) -> None:
+@pytest.fixture
+def closed(monkeypatch: pytest.MonkeyPatch) -> list[httpx.Client]:
+    """The HTTP clients that have been closed."""
+    clients: list[httpx.Client] = []
+    close = httpx.Client.close
+
+    def noted(client: httpx.Client) -> None:
+        clients.append(client)
+        close(client)
+
+    monkeypatch.setattr(httpx.Client, "close", noted)
+    return clients
+
+
+def test_a_client_that_nobody_uses_is_closed(
+    simulator: Simulator, closed: list[httpx.Client]
+) -> None:
     found = shared(simulator.url, Token("unused", "a test"))
-    http = found.client._http
+    assert closed == []
     del found
     gc.collect()
-    assert http.is_closed
+    assert len(closed) == 1
 
 
 def test_a_closed_connection_lets_its_client_go(
-    simulator: Simulator, connect: Callable[..., apsw.Connection]
+    simulator: Simulator,
+    connect: Callable[..., apsw.Connection],
+    closed: list[httpx.Client],
 ) -> None:
     simulator.account.add_droplet(droplet_id=1)
     db = connect()
     assert db.execute(QUERY).get == 0
-    http = shared(simulator.url, Token(simulator.token, "a test")).client._http
+    assert closed == []
     db.close()
     del db
     gc.collect()
-    assert http.is_closed
+    assert len(closed) == 1
 
 
 def test_a_forked_child_does_not_write_into_its_parent_s_sockets(
@@ -70,7 +89,7 @@ def test_a_redirect_is_not_followed(
 
 def test_a_link_to_another_host_is_not_followed(clock: object) -> None:
     from dovtab.api.settings import resolve
-    from dovtab.hosts.connection import attach
+    from dovtab.hosts.apsw.connection import attach
     from dovtab.simulator import Rules
 
     with Simulator() as elsewhere, Simulator(rules=Rules(link_base=elsewhere.url)) as simulator:

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+from collections import Counter
 
 import pexpect
 import pytest
@@ -35,35 +36,35 @@ def shown(stream: io.StringIO) -> str:
 
 def old_statement(seconds: int) -> Statement:
     statement = Statement()
-    statement.moment -= seconds * SECOND
-    statement.requests, statement.to_come = 3, 7
+    statement.started_ns -= seconds * SECOND
+    statement.requests, statement.outstanding = 3, 7
     return statement
 
 
 def test_a_statement_is_left_a_second() -> None:
     stream = io.StringIO()
     progress = Progress(stream)
-    progress.show(old_statement(0), 0)
-    progress.clear()
-    progress.end()
+    progress.waiting(old_statement(0), 0)
+    progress.wait_over()
+    progress.ended(Counter())
     assert stream.getvalue() == ""
 
 
 def test_it_says_how_many_were_made_how_many_are_expected_and_what_it_waits_for() -> None:
     stream = io.StringIO()
     progress, statement = Progress(stream), old_statement(75)
-    progress.show(statement, 0)
+    progress.waiting(statement, 0)
     assert shown(stream) == "requests: 3 of 10 [01:15]"
-    statement.requests, statement.to_come = 4, 6
-    progress.show(statement, 58.4)
+    statement.requests, statement.outstanding = 4, 6
+    progress.waiting(statement, 58.4)
     assert shown(stream) == "requests: 4 of 10 [01:15, waiting 58 s for the quota]"
-    progress.clear()
+    progress.wait_over()
     assert shown(stream) == ""
-    progress.show(statement, 0)
+    progress.waiting(statement, 0)
     assert shown(stream) == "requests: 4 of 10 [01:15]"
-    progress.end()
+    progress.ended(Counter())
     assert shown(stream) == ""
-    progress.clear()
+    progress.wait_over()
 
 
 @pytest.fixture

@@ -166,8 +166,6 @@ def shell(fleet: Simulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shell]:
 
 
 def test_completion_knows_tables_columns_and_functions(shell: Shell) -> None:
-    shell._completion_cache = None
-
     def complete(token: str) -> list[str]:
         return shell.complete_sql(token, token, 0, len(token))
 

@@ -1,0 +1,1 @@
+"""Decisions about acting: what may be sent, and what became of it."""

@@ -1,0 +1,87 @@
+"""What a door has to register: tables and functions, with the flags SQLite needs.
+
+Pure: it is the catalogue in the words of sqlite3_create_module and
+sqlite3_create_function.
+
+Sources: https://sqlite.org/vtab.html#eponymous_virtual_tables,
+https://sqlite.org/c3ref/c_deterministic.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from dovtab.resources import Table
+
+REQUESTS, POSTS = "dovtab_requests", "dovtab_posts"
+Verb = Literal["post", "post_by_tag", "wait"]
+
+
+@dataclass(frozen=True, slots=True)
+class Module:
+    """A virtual table module; every one is eponymous.
+
+    Attributes:
+        creatable: CREATE VIRTUAL TABLE may make more tables of it.
+        writable: INSERT is for the table to judge; otherwise SQLite refuses it.
+    """
+
+    name: str
+    creatable: bool
+    writable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A function of two or three arguments.
+
+    It acts on the world or waits for it, so it is not DETERMINISTIC (SQLite would
+    call it once for many rows) and is DIRECTONLY: no view, trigger, default or
+    index in a stranger's database file can call it.
+
+    Attributes:
+        usage: how it is called, for people.
+        of: the table that it belongs to, and what it does there.
+    """
+
+    name: str
+    usage: str
+    of: tuple[Table, Verb]
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """All that a connection gets."""
+
+    modules: tuple[Module, ...]
+    functions: tuple[Function, ...]
+
+
+def manifest(tables: Sequence[Table]) -> Manifest:
+    """What these tables bring.
+
+    >>> from dovtab.resources import TABLES
+    >>> [module.name for module in manifest(TABLES).modules]
+    ['droplet_actions', 'dovtab_requests', 'dovtab_posts']
+    """
+    modules = [Module(t.name, creatable=True, writable=t.acts is not None) for t in tables]
+    records = [Module(name, creatable=False, writable=False) for name in (REQUESTS, POSTS)]
+    functions = [function for table in tables for function in _functions(table)]
+    return Manifest((*modules, *records), tuple(functions))
+
+
+def _functions(table: Table) -> list[Function]:
+    if table.acts is None:
+        return []
+    attributes, item = f"type [, {table.acts.attributes}]", table.reads.item[0]
+    arguments: dict[Verb, str] = {"post": f"{table.key}, {attributes}"}
+    if table.acts.by_tag is not None:
+        arguments["post_by_tag"] = f"{table.acts.by_tag.column}, {attributes}"
+    if table.reads.get is not None and table.reads.ended is not None:
+        arguments["wait"] = f"{table.key}, {item} [, timeout_seconds]"
+    return [
+        Function(f"{table.name}_{verb}", f"{table.name}_{verb}({takes})", (table, verb))
+        for verb, takes in arguments.items()
+    ]

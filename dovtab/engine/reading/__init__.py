@@ -1,0 +1,1 @@
+"""Decisions about reading: what a query needs, and how its answers come."""

@@ -1,0 +1,133 @@
+"""What the values of a plan look for.
+
+Where the planner saw columns, xFilter gets values; here they become sets of
+ids, narrowed by each other, and a page. A value that no row can equal is
+noticed before anything is asked.
+
+Pure. Source: https://sqlite.org/vtab.html#the_xfilter_method
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from dovtab.api.pages import PER_PAGE_MAX
+from dovtab.engine.reading.planner import Argument
+from dovtab.engine.reading.values import SqlValue, integer, text
+from dovtab.errors import ArgumentError
+from dovtab.resources import Table
+
+Value = SqlValue | set[SqlValue] | frozenset[SqlValue]
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """What a scan looks for. None in a field: anything.
+
+    Attributes:
+        parents: the Droplets, ascending.
+        items: the actions, ascending.
+        page: the one page to read.
+        per_page: the page size.
+        filters: what narrows the list on the API's side, by column.
+        row_limit: how many rows SQLite will take at most.
+        siblings: Droplets that other scans of the statement are going to look for,
+            because a set of them came beside the one of this scan.
+    """
+
+    parents: tuple[int, ...] | None = None
+    items: tuple[int, ...] | None = None
+    page: int | None = None
+    per_page: int | None = None
+    filters: Mapping[str, str] = field(default_factory=dict)
+    row_limit: int | None = None
+    siblings: tuple[int, ...] = ()
+
+
+def lookup(table: Table, arguments: Sequence[Argument], argv: Sequence[Value]) -> Lookup | None:
+    """What these values look for; None when no row can match.
+
+    Args:
+        arguments: what each value is, as the plan says.
+        argv: the values; a set for an IN that comes all at once, in which
+            NULLs and texts may still be. apsw gives None for an empty set.
+
+    Raises:
+        ArgumentError: a value that no request can carry, such as page 0, or a
+            question that the API does not answer.
+    """
+    for argument in arguments:
+        if argument.how == "!":
+            raise ArgumentError(_why_refused(table, argument.name))
+    keys: dict[tuple[str, ...], set[int]] = {}
+    siblings: set[int] = set()
+    numbered: dict[str, int] = {}
+    filters: dict[str, str] = {}
+    narrowed = {f.column for f in table.reads.filters}
+    for argument, value in zip(arguments, argv, strict=True):
+        if argument.how == "is" and value is None:
+            continue  # IS NULL is true of rows that no key leads to.
+        if argument.name in narrowed:
+            words = text(value)
+            if words is None or filters.setdefault(argument.name, words) != words:
+                return None
+            continue
+        numbers = _integers(value)
+        if not numbers:
+            return None
+        for key in (table.reads.parent, table.reads.item):
+            if argument.name in key:
+                keys[key] = keys.get(key, numbers) & numbers
+                if key is table.reads.parent and argument.how == "[]":
+                    siblings |= numbers
+                break
+        else:
+            numbered[argument.name] = numbers.pop()
+    _check_pager(table, numbered)
+    # Ids start at 1: no request can find a smaller one.
+    parents, items = (
+        tuple(sorted(n for n in keys[key] if n > 0)) if key in keys else None
+        for key in (table.reads.parent, table.reads.item)
+    )
+    if parents == () or items == ():
+        return None
+    page, per_page = (numbered.get(name) for name in table.reads.pager)
+    others = () if parents is None or len(parents) > 1 else sorted(n for n in siblings if n > 0)
+    return Lookup(parents, items, page, per_page, filters, _row_limit(numbered), tuple(others))
+
+
+def _integers(value: Value) -> set[int]:
+    values = value if isinstance(value, set | frozenset) else {value}
+    return {number for number in map(integer, values) if number is not None}
+
+
+def _row_limit(numbered: dict[str, int]) -> int | None:
+    limit, offset = numbered.get("limit", -1), numbered.get("offset", 0)
+    return None if limit < 0 else limit + max(offset, 0)
+
+
+def _check_pager(table: Table, numbered: dict[str, int]) -> None:
+    page, per_page = (numbered.get(name) for name in table.reads.pager)
+    if page is not None and page < 1:
+        raise ArgumentError(f"page must be 1 or more, not {page}")
+    if per_page is not None and not 1 <= per_page <= PER_PAGE_MAX:
+        raise ArgumentError(f"per_page must be from 1 to {PER_PAGE_MAX}, not {per_page}")
+
+
+def _why_refused(table: Table, column: str) -> str:
+    """Why a plan was refused over this column, and what to write instead."""
+    key = table.key
+    if column in table.for_acting:
+        return (
+            f"{column} is for starting actions: the API does not find actions by it (use {key})"
+        )
+    if column in table.reads.pager:
+        return (
+            f"a {column} is one of one list, and here it cannot be known which: say"
+            f" {key} = ... or {key} IN (...) beside it, of this table and with a value that"
+            f" is known first; for the account's list, do not use {key}"
+        )
+    if column == key:
+        return f"{table.name} has no list of everything: say {key} = ... or {key} IN (...)"
+    return f"{column} narrows what is asked for: say {column} = ..., with a value known first"

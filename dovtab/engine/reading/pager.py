@@ -1,0 +1,78 @@
+"""A list, page after page, whole or an error.
+
+`Listing` knows when a list is whole; here is the loop around it, for everybody
+who reads one: a scan with pages side by side, the search for a lost answer with
+one at a time.
+
+Source: https://docs.digitalocean.com/reference/api/digitalocean/#section/Introduction/Links-and-Pagination
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import Protocol
+
+from dovtab.api.exchange import Request
+from dovtab.api.pages import PER_PAGE_MAX, Listing, Page, R
+from dovtab.errors import AnswerError
+
+
+class GetPages(Protocol[R]):
+    """Gives requests with their pages, in order; None: there is no such thing."""
+
+    def __call__(
+        self, requests: Iterable[Request], *, count: int, fresh: bool
+    ) -> Iterator[tuple[Request, Page[R] | None]]:
+        """Get them.
+
+        Args:
+            count: how many requests there are.
+            fresh: take no answer that was there before.
+        """
+
+
+def page_request(request: Request, page: int, per_page: int) -> Request:
+    """The request for one page of a list."""
+    return replace(request, query={**request.query, "page": page, "per_page": per_page})
+
+
+def read_list(
+    request: Request,
+    get: GetPages[R],
+    first: Page[R],
+    first_size: int = PER_PAGE_MAX,
+    *,
+    per_page: int = PER_PAGE_MAX,
+    row_limit: int | None = None,
+) -> Iterator[tuple[Request, list[R]]]:
+    """Each page's request, and its rows that no page had before.
+
+    Args:
+        request: the list's, without a page.
+        get: gets the pages after the first, and all of them if the list is read again.
+        first: its first page, which has come.
+        first_size, per_page: the sizes of that and of the others. If they differ, and
+            more is wanted than the first has, it is read again in the others' size.
+        row_limit: how many rows are wanted at most; None: all.
+
+    Raises:
+        AnswerError: the list is not whole, or not there any more.
+        DovtabError: whatever keeps a page away.
+    """
+    listing = Listing(request)
+    yield page_request(request, 1, first_size), listing.take(first)
+    if first_size != per_page:
+        listing.restart()
+    promised = first.total if row_limit is None else min(first.total, row_limit)
+    while listing.next_page is not None:
+        # As many as the total promises, side by side; then, if need be, one by one.
+        start, end = listing.next_page, 0 if listing.again else -(-promised // per_page)
+        numbers = range(start, max(start, end) + 1)
+        asked = [page_request(request, number, per_page) for number in numbers]
+        for one, page in get(asked, count=len(asked), fresh=listing.again):
+            if page is None:
+                raise AnswerError(f"{one}: not found any more, though page 1 was")
+            yield one, listing.take(page)
+            if listing.next_page is None or listing.again:
+                break

@@ -1,0 +1,275 @@
+"""xBestIndex: which constraints become which request.
+
+Every ``=``, ``IS`` and ``IN`` on a key column is taken, so that two constraints
+on the same key narrow each other. SQLite checks again whatever is not certain.
+LIMIT and OFFSET are only read, to ask for a smaller page: SQLite does the
+limiting, because a filter or an ORDER BY of its own may come after us.
+
+The plan travels to xFilter in idxStr, which EXPLAIN QUERY PLAN shows, so it is
+written to be read::
+
+    GET /v2/droplets/{droplet_id}/actions ? droplet_id= limit
+
+that is the operation, and what each argument is: ``column=``, ``column is`` or
+``column[]`` (a set, all at once).
+
+Pure. Source: https://sqlite.org/vtab.html#the_xbestindex_method
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+
+from dovtab.resources import Operation, Table
+
+# https://sqlite.org/c3ref/c_index_constraint_eq.html
+EQ, ISNOTNULL, ISNULL, IS, LIMIT, OFFSET = 2, 70, 71, 72, 73, 74
+
+# Units: SQLite's, about one row of a table of its own. A request takes as long as
+# many thousands of these. SQLite takes a table it knows nothing of for a million
+# rows, so reading the whole account has to look worse than a million lists, and a
+# plan that only says why it cannot be worse than anything that can.
+GET_COST, LIST_COST, ACCOUNT_COST, REFUSED_COST = 1e3, 1e4, 1e12, 1e99
+ROWS_IN_LIST, ROWS_IN_PAGE, ROWS_IN_ACCOUNT, VALUES_IN_SET = 50, 200, 1_000_000, 25
+
+
+@dataclass(frozen=True, slots=True)
+class Constraint:
+    """A term of the WHERE clause as xBestIndex sees it.
+
+    Attributes:
+        column: its name; the rowid is ``id``; None for LIMIT and OFFSET.
+        op: one of SQLite's SQLITE_INDEX_CONSTRAINT numbers.
+        usable: whether its value is known before this table is read.
+        is_in: whether it is an IN whose values can come all at once.
+    """
+
+    column: str | None
+    op: int
+    usable: bool = True
+    is_in: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What becomes of one constraint: SQLite's argvIndex, omit, and IN at once."""
+
+    argv_index: int = 0
+    omit: bool = False
+    all_at_once: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """An answer to xBestIndex; ``usages`` are in the constraints' own order."""
+
+    idx_str: str
+    usages: tuple[Usage, ...]
+    cost: float
+    rows: int
+    unique: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """What one value of xFilter's argv is: a column and ``=``, ``is`` or ``[]``."""
+
+    name: str
+    how: str
+
+    def __str__(self) -> str:
+        return self.name + (" is" if self.how == "is" else self.how)
+
+
+def plan(
+    table: Table,
+    constraints: Sequence[Constraint],
+    *,
+    ordered: bool,
+    used: Collection[str] = (),
+) -> Plan:
+    """The cheapest plan for these constraints.
+
+    What no request can answer has a plan too, that costs more than any other, so
+    that SQLite takes another join order if there is one; if not, reading its first
+    row is an error that says why.
+
+    Args:
+        constraints: all of them, unusable ones included.
+        ordered: whether SQLite will sort or group what comes back, and so
+            needs every row of it.
+        used: the columns that the statement looks at.
+    """
+    reads = table.reads
+    used = {*used, *(c.column for c in constraints if c.column)}
+    bound = [c for c in constraints if c.column and c.usable and c.op in (EQ, IS)]
+    parents = [c for c in bound if c.column in reads.parent]
+    pager = {c.column: c for c in reversed(bound) if c.column in reads.pager}
+    # Both are of a list: a single object is on no page, and has no tag it was found by.
+    paged = _looks_at_pages(table, used, pager)
+    only_lists = paged or _hidden_filters(table, used)
+    items = [] if only_lists else [c for c in bound if c.column in reads.item]
+    operation = _operation(table, parents, items)
+    filters = _filters(operation, bound)
+    refused = _refused(table, constraints, used, parents=parents, filters=filters)
+    if refused or operation is None:
+        return _refusal(table, refused or table.key, len(constraints))
+    taken = [*parents, *items, *pager.values(), *filters]
+    whole = operation is reads.list or not reads.parent
+    if whole and operation.item is None and not (paged or pager or ordered):
+        taken += [c for c in constraints if c.op in (LIMIT, OFFSET) and c.usable]
+    cost, rows = _estimate(table, operation, one_page=reads.pager[0] in pager, used=used)
+    return _plan(table, operation, constraints, taken, cost, rows)
+
+
+def read_idx_str(idx_str: str) -> tuple[str, list[Argument]]:
+    """The operation's signature and the arguments, as `plan` wrote them.
+
+    >>> read_idx_str("GET /v2/actions ? action_id[] id=")[1]
+    [Argument(name='action_id', how='[]'), Argument(name='id', how='=')]
+    """
+    signature, _, text = idx_str.partition(" ? ")
+    arguments: list[Argument] = []
+    for word in text.split():
+        if word == "is":
+            arguments[-1] = replace(arguments[-1], how="is")
+        else:
+            name = word.rstrip("=[]!")
+            arguments.append(Argument(name, word[len(name) :]))
+    return signature, arguments
+
+
+def _looks_at_pages(table: Table, used: Collection[str], bound: Collection[str]) -> bool:
+    page, per_page = table.reads.pager
+    return page in used or (per_page in used and per_page not in bound)
+
+
+def _hidden_filters(table: Table, used: Collection[str]) -> list[str]:
+    """The columns of these that have no value but the one that they are bound to."""
+    filters = (f.column for f in table.reads.filters)
+    return [name for name in filters if name in table.hidden and name in used]
+
+
+def _filters(operation: Operation | None, bound: Sequence[Constraint]) -> list[Constraint]:
+    """The one that goes with the request: the first that the operation lists."""
+    found = {c.column: c for c in reversed(bound)}
+    listed = operation.filters if operation else ()
+    return [found[f.column] for f in listed if f.column in found][:1]
+
+
+def _operation(
+    table: Table, parents: Sequence[Constraint], items: Sequence[Constraint]
+) -> Operation | None:
+    reads = table.reads
+    # An object has an address of its own, so a set of parents adds no request.
+    one_parent = any(not c.is_in for c in parents)
+    candidates = (
+        (reads.get, bool(items) and one_parent),
+        (reads.account_get, bool(items)),
+        (reads.list, bool(parents)),
+        (reads.account_list, True),
+    )
+    return next((operation for operation, fits in candidates if operation and fits), None)
+
+
+def _refused(
+    table: Table,
+    constraints: Sequence[Constraint],
+    used: Collection[str],
+    *,
+    parents: Sequence[Constraint],
+    filters: Sequence[Constraint],
+) -> str | None:
+    """The column over which no request can give the rows that the statement means."""
+    reads, compared = table.reads, [c for c in constraints if c.op not in (ISNULL, ISNOTNULL)]
+    for constraint in compared:
+        # Reading it as NULL would drop every row without a word.
+        if constraint.column in table.for_acting:
+            return constraint.column
+    for name in _hidden_filters(table, used):
+        if name not in {c.column for c in filters}:
+            return name
+    later = {c.column for c in compared if not c.usable and c.op in (EQ, IS)}
+    for name in reads.pager:
+        if name in later:
+            return name
+    # Page 1 of the account's list is not what page 1 of a Droplet's has of it. That a
+    # Droplet is named shows only in what is looked at: a term that is part of an OR,
+    # or of an outer join, is not among the constraints.
+    named = reads.parent[:1] and (reads.parent[0] in used or later & set(reads.parent))
+    return reads.pager[0] if named and not parents and reads.pager[0] in used else None
+
+
+def _refusal(table: Table, column: str, constraints: int) -> Plan:
+    # The error waits for xFilter: here it would break a query that never reads a row.
+    lists = table.reads.account_list or table.reads.list
+    idx_str = f"{lists.signature if lists else table.name} ? {column}!"
+    return Plan(idx_str, (Usage(),) * constraints, REFUSED_COST, ROWS_IN_ACCOUNT, False)
+
+
+def _plan(
+    table: Table,
+    operation: Operation,
+    constraints: Sequence[Constraint],
+    taken: Sequence[Constraint],
+    cost: float,
+    rows: int,
+) -> Plan:
+    usages = [Usage()] * len(constraints)
+    arguments: list[Argument] = []
+    for constraint in taken:
+        # By identity: two equal constraints are still two places in argv.
+        position = next(i for i, c in enumerate(constraints) if c is constraint)
+        key = constraint.column in (*table.reads.parent, *table.reads.item)
+        at_once = constraint.is_in and key
+        arguments.append(_argument(constraint, at_once=at_once))
+        usages[position] = Usage(
+            argv_index=len(arguments),
+            omit=_is_certain(table, constraint),
+            all_at_once=at_once,
+        )
+    sets = sum(1 for argument in arguments if argument.how == "[]")
+    if sets and sets == len(arguments):
+        cost, rows = cost * VALUES_IN_SET, rows * VALUES_IN_SET
+    text = " ".join(map(str, arguments))
+    return Plan(
+        idx_str=f"{operation.signature} ? {text}" if text else operation.signature,
+        usages=tuple(usages),
+        cost=cost,
+        rows=rows,
+        unique=operation.item is not None and not sets,
+    )
+
+
+def _argument(constraint: Constraint, *, at_once: bool) -> Argument:
+    if constraint.column is None:
+        return Argument("limit" if constraint.op == LIMIT else "offset", "=")
+    if at_once:
+        return Argument(constraint.column, "[]")
+    return Argument(constraint.column, "is" if constraint.op == IS else "=")
+
+
+def _is_certain(table: Table, constraint: Constraint) -> bool:
+    """Whether every row we give matches, so that SQLite need not look again.
+
+    The path's parent and the object's id are what was asked for. The API's own
+    resource_id may be NULL, and IS may have been NULL.
+    """
+    certain = (*table.reads.parent[:1], *table.reads.item)
+    return constraint.op == EQ and constraint.column in certain
+
+
+def _estimate(
+    table: Table, operation: Operation, *, one_page: bool, used: Collection[str]
+) -> tuple[float, int]:
+    reads = table.reads
+    if operation.item is not None:
+        return (2 * GET_COST if operation is reads.account_get else GET_COST), 1
+    if operation is reads.list or not reads.parent:
+        return (LIST_COST / 2 if one_page else LIST_COST), ROWS_IN_LIST
+    # Where a Droplet is looked at, it may be bound in another way, as by an OR.
+    narrow = one_page and not set(reads.parent) & set(used)
+    return (LIST_COST if narrow else ACCOUNT_COST), (
+        ROWS_IN_PAGE if one_page else ROWS_IN_ACCOUNT
+    )

@@ -1,0 +1,203 @@
+"""From the API's answers to rows, with nothing lost and nothing invented.
+
+The one reader of answers: `read_objects` sees that an answer is what was asked
+for, an object or a page of a list, each with an id, each about whom it was asked
+of; `read_rows` makes the table's cells of it. A NULL stays NULL, a date stays the
+API's text, an absent member is NULL. A value of another kind than the column's is
+an error: it would be a row nobody can trust.
+
+Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from operator import itemgetter
+from typing import TypeGuard
+
+import orjson
+
+from dovtab.api.exchange import Json, Request
+from dovtab.api.pages import Page
+from dovtab.errors import AnswerError
+from dovtab.resources import Cell, Column, Row, Table
+
+Object = dict[str, Json]
+
+
+def read_rows(table: Table, request: Request, answer: Json) -> Page[Row]:
+    """The page in an answer; that of a single object has one row.
+
+    Raises:
+        AnswerError: it is not what was asked for.
+    """
+    objects, total, more = _read(request, answer)
+    rows = _rows(table, request, objects)
+    # After the cells: a value of another kind is told of as that.
+    _check_parent(table, request, objects)
+    return Page(rows, total, more)
+
+
+def read_objects(table: Table, request: Request, answer: Json) -> Page[tuple[int, Object]]:
+    """The page in an answer as the API wrote it: of each object its id, and itself.
+
+    Raises:
+        AnswerError: it is not what was asked for.
+    """
+    objects, total, more = _read(request, answer)
+    _check_parent(table, request, objects)
+    return Page([(item["id"], item) for item in objects], total, more)
+
+
+def is_object(item: Json) -> TypeGuard[Object]:
+    """Whether this is an object with an id that SQLite can hold."""
+    id = item.get("id") if isinstance(item, dict) else None
+    return type(id) is int and 0 < id < 2**63
+
+
+def complete(
+    table: Table,
+    page_rows: Iterable[Row],
+    *,
+    request: Request,
+    bound: Mapping[str, Cell],
+) -> list[Row]:
+    """The rows as SQLite gets them: with the hidden columns, and the rowid at the end.
+
+    SQLite asks for the rowid as column -1, and a Python tuple answers that too.
+    Without a parent in the request only the table's own rows are kept.
+
+    Args:
+        bound: what hidden columns read back as that are the same in all these rows.
+    """
+    reads, names = table.reads, [column.name for column in table.visible]
+    of_all = not reads.parent or reads.parent[0] not in request.parameters
+    if of_all and reads.keep is not None:
+        kept, value = names.index(reads.keep[0]), reads.keep[1]
+        page_rows = [row for row in page_rows if row[kept] == value]
+    same = {**bound, **request.parameters}
+    in_row = dict.fromkeys(reads.item, 0)
+    if of_all and reads.parent:
+        in_row[reads.parent[0]] = names.index(reads.parent[-1])
+    # Each row and what is the same for all, one after the other; then picked from.
+    fixed = tuple(same.get(name) for name in table.hidden)
+    places = [in_row.get(name, len(names) + i) for i, name in enumerate(table.hidden)]
+    pick = itemgetter(*[*range(len(names)), *places, 0])
+    return [pick(row + fixed) for row in page_rows]
+
+
+def _read(request: Request, answer: Json) -> tuple[list[Object], int, bool]:
+    """The objects in an answer, how many there are in all, and whether more follow."""
+    fields = answer if isinstance(answer, dict) else {}
+    member, item = request.operation.answer, request.operation.item
+    found = fields.get(member)
+    if item is not None:
+        if not is_object(found) or found["id"] != request.parameters[item]:
+            raise AnswerError(
+                f"{request}: the answer does not hold that {member}: its '{member}' is not"
+                " the one asked for"
+            )
+        return [found], 1, False
+    if not isinstance(found, list) or not set(map(type, found)) <= {dict}:
+        raise AnswerError(f"{request}: '{member}' is not a list of objects")
+    _check_ids(request, [item.get("id") for item in found])
+    total = _total(request, fields.get("meta"))
+    return found, total, _has_next(request, fields.get("links"))
+
+
+def _check_ids(where: object, ids: list[Json]) -> None:
+    for kind in set(map(type, ids)) - {int, type(None)}:
+        raise AnswerError(
+            f"{where}: id is a {kind.__name__}, where the API documents an integer"
+        )
+    if None in ids or min(ids, default=1) < 1:
+        raise AnswerError(f"{where}: an object has no id")
+    if max(ids, default=1) >= 2**63:
+        raise AnswerError(f"{where}: id is larger than 64 bits")
+
+
+def _check_parent(table: Table, request: Request, objects: Iterable[Object]) -> None:
+    """Every object that says whose it is has to be of the one that was asked for."""
+    if not table.reads.parent or table.reads.parent[0] not in request.parameters:
+        return
+    parent, owner = request.parameters[table.reads.parent[0]], table.reads.parent[-1]
+    for item in objects:
+        whose = item.get(owner)
+        if whose is not None and whose != parent:
+            raise AnswerError(
+                f"{request}: the answer is about another {table.noun}: {owner} is"
+                f" {str(whose)[:60]!r}"
+            )
+
+
+def _rows(table: Table, where: object, objects: list[Object]) -> list[Row]:
+    columns = table.visible
+    members = [column.path[0] for column in columns]
+    try:
+        found = list(map(itemgetter(*members), objects))
+    except KeyError:
+        found = [tuple(map(item.get, members)) for item in objects]
+    # By column: what is the same for all of it is then looked at once.
+    cells = list(zip(*found, strict=True)) or [()] * len(columns)
+    read = [_read_column(*its, where) for its in zip(columns, cells, strict=True)]
+    return list(zip(*read, strict=True))
+
+
+def _read_column(column: Column, cells: Sequence[Json], where: object) -> Sequence[Json]:
+    for member in column.path[1:]:
+        cells = [_member(column, member, cell, where) for cell in cells]
+    if column.json:
+        try:
+            return _json_texts(cells)
+        except orjson.JSONEncodeError:
+            raise AnswerError(f"{where}: {column.name} is nested too deeply") from None
+    wanted = int if column.type == "INTEGER" else str
+    for kind in set(map(type, cells)) - {wanted, type(None)}:
+        raise AnswerError(
+            f"{where}: {column.name} is a {kind.__name__}, where the API documents"
+            f" {'an integer' if wanted is int else 'a text'}"
+        )
+    if wanted is int:
+        numbers = [cell for cell in cells if cell is not None]
+        if numbers and not -(2**63) <= min(numbers) <= max(numbers) < 2**63:
+            raise AnswerError(f"{where}: {column.name} is larger than 64 bits")
+    return cells
+
+
+def _member(column: Column, member: str, cell: Json, where: object) -> Json:
+    if cell is None:
+        return None
+    if not isinstance(cell, dict):
+        raise AnswerError(
+            f"{where}: {column.name} is read from a {type(cell).__name__}, where the API"
+            " documents an object"
+        )
+    return cell.get(member)
+
+
+def _json_texts(cells: Sequence[Json]) -> list[str | None]:
+    """JSON text of each. A page has few different regions, and each is kept once."""
+    texts: dict[bytes, str] = {}
+    found: list[str | None] = []
+    for cell in cells:
+        encoded = orjson.dumps(cell)
+        text = texts.get(encoded)
+        if text is None:
+            text = texts[encoded] = encoded.decode()
+        found.append(None if cell is None else text)
+    return found
+
+
+def _total(where: object, meta: Json) -> int:
+    total = meta.get("total") if isinstance(meta, dict) else None
+    if type(total) is not int or total < 0:
+        raise AnswerError(f"{where}: the answer does not say how many there are (meta.total)")
+    return total
+
+
+def _has_next(where: object, links: Json) -> bool:
+    """Whether a list goes on after this page."""
+    pages = links.get("pages") if isinstance(links, dict) else None
+    if not isinstance(links, dict | None) or not isinstance(pages, dict | None):
+        raise AnswerError(f"{where}: 'links' is not an object")
+    return bool(pages and pages.get("next"))

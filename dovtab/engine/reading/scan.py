@@ -1,0 +1,157 @@
+"""From what is looked for to requests, and from answers to rows.
+
+The one rule: what comes out is what an ordinary table with the same rows would
+give, or an error. A page is read when its first row is wanted, so a statement
+that stops early has asked for little.
+
+Source: https://docs.digitalocean.com/reference/api/digitalocean/#tag/Droplet-Actions
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+
+from dovtab.api.exchange import Request
+from dovtab.api.pages import PER_PAGE_MAX, Page
+from dovtab.engine.reading.fetch import Fetch
+from dovtab.engine.reading.lookup import Lookup, Value, lookup
+from dovtab.engine.reading.pager import page_request, read_list
+from dovtab.engine.reading.planner import read_idx_str
+from dovtab.engine.reading.rows import complete
+from dovtab.engine.statement import Statement
+from dovtab.resources import Operation, Row, Table
+
+
+class _Unknown(Exception):
+    """A speculative run has come to a page that is not known."""
+
+
+def scan(
+    table: Table,
+    idx_str: str,
+    argv: Sequence[Value],
+    fetch: Fetch,
+    statement: Statement,
+) -> Iterator[Row]:
+    """The rows of a plan, read as they are taken.
+
+    Raises:
+        ArgumentError: a value that no request can carry, such as page 0.
+        DovtabError: while rows are taken, whatever keeps an answer away.
+    """
+    _, arguments = read_idx_str(idx_str)
+    sought = lookup(table, arguments, argv)
+    if sought is None:
+        return iter(())
+    reader = _Reader(table, sought, fetch, statement)
+    # A row costs no step of a generator: only a page does.
+    return chain.from_iterable(reader.items() if sought.items is not None else reader.lists())
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    table: Table
+    sought: Lookup
+    fetch: Fetch
+    statement: Statement
+
+    def items(self) -> Iterator[list[Row]]:
+        """Page by page: one request an object; at its parent's address if there is just one."""
+        reads, parents = self.table.reads, self.sought.parents or ()
+        alone = len(parents) == 1 and reads.get is not None
+        operation = reads.get if alone else reads.account_get
+        assert operation is not None
+        path = {reads.parent[0]: parents[0]} if alone else {}
+        requests = [
+            Request(operation, {**path, reads.item[0]: id}) for id in self.sought.items or ()
+        ]
+        for request, page in self._pages(requests, []):
+            rows = self._rows(request, page.rows if page else [])
+            if parents and not alone:
+                owner = [column.name for column in self.table.columns].index(reads.parent[0])
+                rows = [row for row in rows if row[owner] in parents]
+            yield rows
+
+    def lists(self) -> Iterator[list[Row]]:
+        """Page by page: a list for each parent, or the account's; a parent that is gone has none."""
+        reads, parents = self.table.reads, self.sought.parents
+        if parents is not None and reads.list is not None:
+            first = [self._first(reads.list, parent) for parent in parents]
+            siblings = [self._first(reads.list, parent) for parent in self.sought.siblings]
+        else:
+            assert reads.account_list is not None
+            first, siblings = [self._first(reads.account_list)], []
+        for request, page in self._pages(first, siblings):
+            if page is not None:
+                yield from self._list(request, page)
+
+    def _first(self, operation: Operation, parent: int | None = None) -> Request:
+        path = {} if parent is None else {self.table.reads.parent[0]: parent}
+        return page_request(
+            Request(operation, path, self._query(operation)),
+            self.sought.page or 1,
+            self._first_page_size(),
+        )
+
+    def _query(self, operation: Operation) -> dict[str, str | int]:
+        values = self.sought.filters
+        return {
+            f.parameter or f.column: values[f.column]
+            for f in operation.filters
+            if f.column in values
+        }
+
+    def _pages(
+        self, requests: Sequence[Request], siblings: Iterable[Request]
+    ) -> Iterator[tuple[Request, Page[Row] | None]]:
+        """Each with its answer; a single one may be one of many scans of a join."""
+        if len(requests) == 1:
+            yield requests[0], self.fetch.one(requests[0], self.statement, siblings)
+        else:
+            few = self.sought.row_limit is not None
+            count = len(requests)
+            yield from self.fetch.each(requests, self.statement, count=count, slow_start=few)
+
+    def _list(self, request: Request, first: Page[Row]) -> Iterator[list[Row]]:
+        """The pages of a list whose first page has come."""
+        if self.sought.page is not None:
+            yield self._rows(request, first.rows)
+            return
+        query = self._query(request.operation)
+        pages = read_list(
+            Request(request.operation, request.parameters, query),
+            self._more,
+            first,
+            self._first_page_size(),
+            per_page=self.sought.per_page or PER_PAGE_MAX,
+            row_limit=self.sought.row_limit,
+        )
+        try:
+            for asked, rows in pages:
+                yield self._rows(asked, rows)
+        except _Unknown:
+            return
+
+    def _more(
+        self, requests: Iterable[Request], *, count: int, fresh: bool
+    ) -> Iterator[tuple[Request, Page[Row] | None]]:
+        for asked, page in self.fetch.each(requests, self.statement, count=count, fresh=fresh):
+            if page is None and self.statement.predictor is not None:
+                raise _Unknown
+            yield asked, page
+
+    def _first_page_size(self) -> int:
+        if self.sought.per_page is not None:
+            return self.sought.per_page
+        most = self.sought.row_limit
+        return PER_PAGE_MAX if most is None else max(1, min(most, PER_PAGE_MAX))
+
+    def _rows(self, request: Request, page_rows: list[Row]) -> list[Row]:
+        # The page that a row came from, or, for an object, what was said of pages.
+        page, per_page = self.table.reads.pager
+        paged = {name: request.query.get(name) for name in (page, per_page)}
+        said = {page: self.sought.page, per_page: self.sought.per_page}
+        bound = {**self.sought.filters, **(paged if request.query else said)}
+        return complete(self.table, page_rows, request=request, bound=bound)

@@ -1,0 +1,250 @@
+"""Where one answer comes from: what is held, the cache, a call under way, or a request.
+
+An answer that is known is given at once. What somebody is asking for already
+is joined. Only then is a request admitted, written down and sent, and what it
+brings is kept for whoever asks next.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from threading import Event
+from typing import cast
+
+from dovtab.api.exchange import Exchange, Request
+from dovtab.api.pages import Page
+from dovtab.engine.account import Account
+from dovtab.engine.call import Call
+from dovtab.engine.interruption import reporting_interruption
+from dovtab.engine.reading.answer import Answer
+from dovtab.engine.reading.prefetch import Key
+from dovtab.engine.statement import Statement
+from dovtab.errors import AnswerError, DovtabError, Interrupted
+from dovtab.resources import Row, Table
+
+
+@dataclass(slots=True)
+class Pending:
+    """A request, and its answer or the call that will bring one.
+
+    Attributes:
+        exchange: there if the call is our own.
+        generation: the cache's, when it went out before anybody wanted it.
+    """
+
+    request: Request
+    answer: Answer | None = None
+    call: Call[Answer] | None = None
+    exchange: Exchange | None = None
+    generation: int | None = None
+
+    @property
+    def done(self) -> bool:
+        """Whether the answer is here."""
+        return self.call is None or self.call.done
+
+    def release(self) -> None:
+        """Want it no longer."""
+        if self.call is not None:
+            self.call.release()
+
+
+class Source:
+    """The answers to the GETs of a table, in one account."""
+
+    def __init__(self, table: Table, account: Account) -> None:
+        self.account = account
+        self._table = table
+
+    def key(self, request: Request) -> Key:
+        """The name of the answer, among those of all accounts."""
+        return self.account.shared(), self._table.name, request.path
+
+    def find(self, request: Request, statement: Statement) -> Answer | None:
+        """What is known and good for this statement, and can be read.
+
+        Raises:
+            TooManyRequestsError: the statement has read it, and it could not be held.
+        """
+        held = statement.held.find(self.key(request))
+        if held is not None:
+            return cast("Answer", held)
+        cache = self.account.shared().cache
+        answer = cache.find(
+            self._name(request),
+            now=self.account.clock.monotonic(),
+            seconds=self.account.settings.cache_seconds,
+            since=statement.started_ns,
+        )
+        if answer is None:
+            return None
+        try:
+            answer.page()
+        except AnswerError:
+            # Somebody else's, and he never read it.
+            cache.drop(self._name(request), answer)
+            return None
+        return answer
+
+    def begin(self, request: Request, statement: Statement, *, fresh: bool = False) -> Pending:
+        """See that the answer comes; it waits for the quota if it must.
+
+        Args:
+            fresh: take no answer that was there before.
+
+        Raises:
+            DovtabError: the request cannot be sent.
+        """
+        if fresh:
+            return self._send(request, statement)
+        prefetched = self._prefetched(request, statement)
+        if prefetched is not None:
+            return prefetched
+        known = self.find(request, statement)
+        if known is not None:
+            return Pending(request, answer=known)
+        call = self.account.shared().cache.join(self._name(request))
+        return Pending(request, call=call) if call else self._send(request, statement)
+
+    def prefetch(self, request: Request, statement: Statement) -> bool:
+        """Ask for what will be wanted, unless it is known; False if it is no time for that."""
+        account, cache, key = self.account, self.account.shared().cache, self.key(request)
+        if self.find(request, statement) is not None:
+            statement.prefetch.sent(key, None)
+            return True
+        # First: an action that is started from here on makes the answer worthless.
+        generation = cache.generation()
+        call, exchange = cache.join(self._name(request)), None
+        if call is None:
+            room = account.settings.max_requests - statement.requests
+            if statement.prefetch.outstanding >= room or not account.try_acquire():
+                return False
+            exchange = account.record(request)
+            try:
+                call = self._launch(exchange, attempts=1)
+            except DovtabError as error:
+                exchange.error = error
+                return False
+        statement.prefetch.sent(key, Pending(request, None, call, exchange, generation))
+        return True
+
+    def _prefetched(self, request: Request, statement: Statement) -> Pending | None:
+        """What has been prefetched, if it is still good, now that it is wanted."""
+        account, key = self.account, self.key(request)
+        if not statement.prefetch.is_outstanding(key):
+            return None
+        pending = cast("Pending", statement.prefetch.take(key))
+        if pending.generation != account.shared().cache.generation():
+            # An action was started since: what it brought may be from before.
+            pending.release()
+            return None
+        if pending.exchange is not None:
+            statement.spend(account.settings.max_requests, self._table.key)
+        return pending
+
+    def _send(self, request: Request, statement: Statement | None) -> Pending:
+        if statement is not None:
+            statement.spend(self.account.settings.max_requests, self._table.key)
+        self.account.acquire(request)
+        exchange = self.account.record(request)
+        return Pending(request, call=self._launch(exchange), exchange=exchange)
+
+    def wait(self, pending: Pending, statement: Statement) -> Page[Row] | None:
+        """The page, which the statement then holds; None: there is no such thing.
+
+        Raises:
+            DovtabError: whatever keeps it away.
+        """
+        if pending.answer is None:
+            pending.answer = self._wait(pending, statement)
+        key = self.key(pending.request)
+        if statement.held.find(key) is not pending.answer:
+            statement.held.add(key, pending.answer, self._parent(pending.request))
+        return pending.answer.page()
+
+    def _wait(self, pending: Pending, statement: Statement) -> Answer:
+        """The answer, which can be read."""
+        account, call = self.account, pending.call
+        assert call is not None
+        try:
+            with reporting_interruption(
+                lambda: account.abandoned(pending.request, pending.exchange)
+            ):
+                answer = account.wait_for(call)
+                if account.interrupted():
+                    raise Interrupted("interrupted")
+            self._read(pending.request, answer)
+            return answer
+        except Interrupted:
+            raise
+        except DovtabError:
+            if pending.exchange is not None and pending.generation is None:
+                raise
+        # It failed with the patience of a prefetch, which is paid for, or of somebody else.
+        own = self._send(pending.request, None if pending.exchange is not None else statement)
+        try:
+            return self._wait(own, statement)
+        finally:
+            own.release()
+
+    def _launch(self, exchange: Exchange, attempts: int | None = None) -> Call[Answer]:
+        cache, name = self.account.shared().cache, self._name(exchange.request)
+        generation = cache.generation()
+
+        def fetch(cancelled: Event) -> Answer:
+            try:
+                self.account.send(exchange, cancelled, attempts=attempts)
+                return self._keep(exchange, generation)
+            finally:
+                cache.unregister(name, exchange)
+
+        call = Call(fetch)
+        cache.register(name, self._parent(exchange.request), call, exchange)
+        try:
+            self.account.start(call)
+        except BaseException:
+            call.release()
+            cache.unregister(name, exchange)
+            raise
+        return call
+
+    def _keep(self, exchange: Exchange, generation: int) -> Answer:
+        """The answer that a call has brought, now there for all."""
+        request = exchange.request
+        missing = exchange.not_found and bool(request.parameters)
+        if exchange.error is not None and not missing:
+            raise exchange.error
+        answer = Answer(self._table, exchange)
+        self.account.shared().cache.keep(
+            self._name(request),
+            answer,
+            parent=self._parent(request),
+            now=self.account.clock.monotonic(),
+            immutable=not missing and self._is_immutable(request, answer),
+            generation=generation,
+        )
+        return answer
+
+    def _read(self, request: Request, answer: Answer) -> None:
+        cache = self.account.shared().cache
+        try:
+            answer.page()
+        except AnswerError:
+            cache.drop(self._name(request), answer)
+            raise
+        cache.weigh(self._name(request))
+
+    def _is_immutable(self, request: Request, answer: Answer) -> bool:
+        """Whether this is a single object that has ended, and will not change."""
+        ended = self._table.reads.ended
+        if ended is None or request.operation.item is None:
+            return False
+        page, names = answer.page(), [column.name for column in self._table.visible]
+        return page is not None and page.rows[0][names.index(ended[0])] in ended[1]
+
+    def _name(self, request: Request) -> tuple[str, str]:
+        return self._table.name, request.path
+
+    def _parent(self, request: Request) -> int | None:
+        parent = self._table.reads.parent
+        return request.parameters.get(parent[0]) if parent else None

@@ -1,0 +1,225 @@
+"""All that a door may ask of the engine, and all that the engine asks of a door.
+
+A door is a way in from a program that speaks SQLite. It registers what the
+manifest lists, tells which statements begin and end, and passes on what SQLite
+calls: xConnect, xBestIndex, xFilter, xUpdate, the transaction's events, functions.
+It translates values and error codes. It decides nothing: who may act, which
+account a table may name, whose statement is calling, what is asked of the API, is
+decided behind this seam, once.
+
+What takes long to import is imported when the first table or function is used, so
+that a program that is asked for something else starts at once.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Protocol
+
+from dovtab.api.settings import Settings
+from dovtab.engine.manifest import POSTS, REQUESTS, Function, Manifest, manifest
+from dovtab.engine.statement import Statement, Statements
+from dovtab.errors import ArgumentError, SettingsError
+from dovtab.resources import TABLES, Table
+
+if TYPE_CHECKING:
+    from dovtab.api.clock import Clock
+    from dovtab.engine.account import Account
+    from dovtab.engine.acting.wait import Waits
+    from dovtab.engine.reading.values import SqlValue
+    from dovtab.engine.table import RecordTable, VirtualTable
+
+
+class Host(Protocol):
+    """A door, as the engine sees it."""
+
+    def is_interrupted(self) -> bool:
+        """Whether what is running should stop; asked again and again while it waits."""
+
+    def total_changes(self) -> int | None:
+        """sqlite3_total_changes; None: the connection is gone."""
+
+    def run_ahead(self, copy: Statement) -> None:
+        """Run the text of this speculative copy beside its statement, unless it could be noticed.
+
+        It has begun with this object and no other, so that our tables know it. A
+        door that cannot do that does nothing; whatever goes wrong is forgotten.
+        """
+
+
+class Observer(Protocol):
+    """Somebody who shows people what is going on."""
+
+    def waiting(self, statement: Statement, quota_seconds: float) -> None:
+        """A statement waits; ``quota_seconds`` of it for the rate limit, or 0."""
+
+    def wait_over(self) -> None:
+        """And now it does not."""
+
+    def ended(self, outcomes: Counter[str]) -> None:
+        """No statement runs any more; so many actions have had these outcomes since."""
+
+
+class Session:
+    """One connection of a program to the engine.
+
+    Args:
+        clock: the machine's, or one that is turned by hand.
+        tables: what there is.
+
+    Attributes:
+        statements: told by the door what begins and ends.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        host: Host,
+        clock: Clock | None = None,
+        observer: Observer | None = None,
+        tables: Sequence[Table] = TABLES,
+    ) -> None:
+        self.statements = Statements(self._all_ended)
+        self._settings = settings
+        self._host = host
+        self._clock = clock
+        self._observer = observer
+        self._tables = {table.name: table for table in tables}
+        self._contexts: dict[str, Account] = {}
+        self._waits: dict[tuple[str, str | None], Waits] = {}
+
+    @cached_property
+    def manifest(self) -> Manifest:
+        """What the door has to register."""
+        return manifest(tuple(self._tables.values()))
+
+    @cached_property
+    def account(self) -> Account:
+        """The connection's own."""
+        from dovtab.engine.account import Account
+
+        wait_over = self._observer.wait_over if self._observer else lambda: None
+        return Account(self._settings, self._is_interrupted, self._clock, wait_over)
+
+    def connect(
+        self, module: str, database: str, table: str, arguments: Sequence[SqlValue]
+    ) -> VirtualTable | RecordTable:
+        """xConnect and xCreate.
+
+        Args:
+            database, table: what the user calls it.
+            arguments: what CREATE VIRTUAL TABLE has in brackets.
+
+        Raises:
+            SettingsError: the arguments are not allowed, or not there.
+        """
+        from dovtab.engine.acting.posts import post_columns
+        from dovtab.engine.acting.transaction import Transaction
+        from dovtab.engine.journal import REQUEST_COLUMNS
+        from dovtab.engine.table import RecordTable, VirtualTable
+
+        if module == REQUESTS:
+            return RecordTable(module, REQUEST_COLUMNS, self.account.journal.requests)
+        if module == POSTS:
+            columns = post_columns(tuple(self._tables.values()))
+            return RecordTable(module, columns, lambda: self.account.posts.rows(columns))
+        resource = self._tables[module]
+        account = self._account(context_named(module, database, arguments))
+        transaction = None
+        if resource.acts is not None:
+            transaction = Transaction(
+                resource,
+                resource.acts,
+                account,
+                self.statements,
+                self._host.total_changes,
+                is_users=database == "temp" or table.lower() == resource.name,
+            )
+        run_ahead = self._host.run_ahead if self._settings.look_ahead else None
+        return VirtualTable(resource, account, self.statements, run_ahead, transaction)
+
+    def call(self, function: Function, arguments: Sequence[SqlValue]) -> SqlValue:
+        """A function of the manifest.
+
+        Raises:
+            ArgumentError: the arguments are not what it takes.
+            DovtabError: see `dovtab.engine.acting.act`.
+        """
+        from dovtab.engine.acting import act
+
+        # SQLite's own message for a wrong count does not say what is right.
+        if not 2 <= len(arguments) <= 3:
+            raise ArgumentError(f"it is called as {function.usage}")
+        table, verb = function.of
+        acts = table.acts
+        assert acts is not None
+        if verb == "wait":
+            statement = self.statements.current
+
+            def waits(action_id: int) -> Waits:
+                return self._waits_for(table, self.account.posts.context(table, action_id))
+
+            return act.wait(table, self.account, statement, waits, *arguments)
+        statement = self.statements.calling(f"{table.name}_post")
+        if verb == "post":
+            return act.post(table, acts, self.account, statement, *arguments)
+        assert acts.by_tag is not None
+        return act.post_by_tag(table, acts, acts.by_tag, self.account, statement, *arguments)
+
+    def _account(self, context: str | None) -> Account:
+        if context is None:
+            return self.account
+        if context not in self._contexts:
+            self._contexts[context] = self.account.in_context(context)
+        return self._contexts[context]
+
+    def _waits_for(self, table: Table, context: str | None) -> Waits:
+        """What is waited for in the account that started an action; ours, if nobody here did."""
+        from dovtab.engine.acting.wait import Waits
+
+        key = table.name, context
+        if key not in self._waits:
+            self._waits[key] = Waits(table, self._account(context))
+        return self._waits[key]
+
+    def _all_ended(self) -> None:
+        # No account was used, and so made, by a statement that asks for nothing.
+        if self._observer is not None:
+            used = "account" in self.__dict__
+            self._observer.ended(self.account.posts.unreported() if used else Counter())
+
+    def _is_interrupted(self) -> bool:
+        if self._observer is not None:
+            self._observer.waiting(self.statements.current, self.account.quota_seconds)
+        return self._host.is_interrupted()
+
+
+def context_named(module: str, database: str, arguments: Sequence[SqlValue]) -> str | None:
+    """The context in ``CREATE VIRTUAL TABLE temp.x USING droplet_actions(context=prod)``.
+
+    Nothing else may be said there, and only in the temporary database: a file
+    is no place for a token, and a stranger's file must choose neither whose
+    token is used nor which host it is sent to.
+
+    Raises:
+        SettingsError: something else is said, or somewhere else.
+    """
+    if arguments and database != "temp":
+        raise SettingsError(
+            "a context is chosen in the temp database only:"
+            f" CREATE VIRTUAL TABLE temp.NAME USING {module}(context=NAME)"
+        )
+    context = None
+    for argument in arguments:
+        name, equals, value = str(argument).partition("=")
+        if name.strip() != "context" or not equals or context is not None:
+            raise SettingsError(
+                f"USING {module}(...) takes one argument, context=NAME,"
+                " a context of doctl's config file"
+            )
+        context = value.strip().strip("'\"").strip()
+        if not context:
+            raise SettingsError("context= needs the name of a context in doctl's config file")
+    return context

@@ -1,0 +1,1 @@
+"""The door for programs that use apsw, the command among them."""

@@ -1,0 +1,57 @@
+"""Which statements begin and end, as SQLite's trace tells it.
+
+A trace callback is called when a statement takes its first step, before it opens
+any table. What its parameters are bound to, apsw tells a moment earlier.
+
+Sources: https://sqlite.org/c3ref/c_trace.html,
+https://rogerbinns.github.io/apsw/execution.html
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import apsw
+
+from dovtab.engine.statement import Statement, Statements
+
+
+class Trace:
+    """Tells the engine of the statements of a connection.
+
+    Attributes:
+        speculative: what is stepped next is not a statement of the user's, but this.
+    """
+
+    def __init__(self, connection: apsw.Connection, statements: Statements) -> None:
+        self.speculative: Statement | None = None
+        self._statements = statements
+        # The identity keeps other people's traces on this connection alive.
+        events = apsw.SQLITE_TRACE_STMT | apsw.SQLITE_TRACE_PROFILE
+        connection.trace_v2(events, self._traced, id=self)
+        # There is one execution tracer, and it is the user's if there is one.
+        self._begun: tuple[str, Any] | None = None
+        if connection.exec_trace is None:
+            connection.exec_trace = self._executed
+
+    def _executed(self, cursor: apsw.Cursor, sql: str, bindings: Any) -> bool:
+        self._begun = (sql, bindings)
+        return True
+
+    def _traced(self, event: dict[str, Any]) -> None:
+        id = event["id"]
+        if event["code"] == apsw.SQLITE_TRACE_PROFILE:
+            self._statements.ended(id)
+        # A trigger comes with the id of who runs it. A statement that begins with
+        # a comment looks like one, and so do queries that a virtual table makes.
+        elif event["trigger"] and self._statements.is_running(id):
+            if event["sql"].startswith("TRIGGER "):
+                self._statements.triggered(id)
+        else:
+            statement, self.speculative = self.speculative, None
+            self._statements.began(id, statement or self._statement(event))
+
+    def _statement(self, event: dict[str, Any]) -> Statement:
+        sql, begun, self._begun = event["sql"], self._begun, None
+        bindings = begun[1] if begun is not None and sql in begun[0] else None
+        return Statement(sql, reads=event["readonly"], bindings=bindings)

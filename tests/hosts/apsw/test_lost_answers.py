@@ -1,0 +1,233 @@
+"""A POST whose answer is lost: what it did is found, or told as unknown."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from email.utils import formatdate
+from typing import Any
+
+import apsw
+import pytest
+
+import dovtab
+from dovtab.api.client import seconds_ahead
+from dovtab.simulator import Fault, ManualClock, Simulator
+from shared_clock import SharedClock
+
+AFTER = ["status_after_effect", "lost_after_effect", "truncated", "malformed_json", "empty"]
+BEFORE = ["status", "close", "reset"]
+
+
+@pytest.fixture
+def fleet(simulator: Simulator) -> Simulator:
+    for id in (1, 2, 3):
+        simulator.account.add_droplet(droplet_id=id, tags=("web",))
+        # More than a page, and of the same type.
+        for _ in range(205):
+            simulator.account.add_action(id, type="enable_ipv6")
+    return simulator
+
+
+def posts(simulator: Simulator) -> int:
+    return sum(r.method == "POST" for r in simulator.requests)
+
+
+def just_now(simulator: Simulator, droplet: int) -> None:
+    """Somebody else starts the same."""
+    simulator.account.add_action(droplet, type="enable_ipv6", started_at=simulator.clock.time())
+
+
+def newest(simulator: Simulator, droplet: int) -> int:
+    return max(a.id for a in simulator.account.actions.values() if a.resource_id == droplet)
+
+
+@pytest.mark.parametrize("kind", AFTER)
+def test_what_was_started_is_found(fleet: Simulator, db: apsw.Connection, kind: str) -> None:
+    before = newest(fleet, 1)
+    fleet.fault(Fault(kind=kind, method="POST"))
+    given = db.execute("SELECT droplet_actions_post(1, 'enable_ipv6')").get
+    action = json.loads(given)
+    assert action["id"] == newest(fleet, 1) != before
+    assert posts(fleet) == 1
+    row = "SELECT droplet_id, type, outcome, action_id, error FROM dovtab_posts"
+    assert list(db.execute(row)) == [(1, "enable_ipv6", "sent", action["id"], None)]
+
+
+@pytest.mark.parametrize("kind", BEFORE)
+def test_what_is_not_found_is_unknown_and_not_sent_again(
+    fleet: Simulator, db: apsw.Connection, shared_clock: SharedClock, kind: str
+) -> None:
+    fleet.fault(Fault(kind=kind, method="POST"))
+    with pytest.raises(
+        dovtab.DovtabError,
+        match=r"no such action was found in two looks; it may have been carried out, and was"
+        r" not sent again",
+    ):
+        list(db.execute("SELECT droplet_actions_post(1, 'enable_ipv6')"))
+    assert posts(fleet) == 1
+    assert shared_clock.waits == [2.0]
+    assert db.execute("SELECT outcome FROM dovtab_posts").get == "unknown"
+
+
+def test_what_shows_late_is_found_by_the_second_look(
+    fleet: Simulator, db: apsw.Connection, clock: ManualClock
+) -> None:
+    fleet.fault(Fault(kind="close", method="POST"))
+    looks = 0
+
+    def before_page(number: int) -> None:
+        nonlocal looks
+        looks += 1
+        if looks == 3:  # The first look took two pages.
+            just_now(fleet, 1)
+
+    fleet.before_page(before_page)
+    assert db.execute("SELECT droplet_actions_post(1, 'enable_ipv6')").get
+
+
+def test_of_two_that_could_be_it_neither_is(fleet: Simulator, db: apsw.Connection) -> None:
+    """Somebody else has started the same at the same time."""
+    fleet.fault(Fault(kind="lost_after_effect", method="POST"))
+    just_now(fleet, 1)
+    with pytest.raises(dovtab.NetworkError, match="more than one action looks like it"):
+        list(db.execute("SELECT droplet_actions_post(1, 'enable_ipv6')"))
+
+
+def test_one_that_was_known_before_is_not_it(fleet: Simulator, db: apsw.Connection) -> None:
+    known = json.loads(db.execute("SELECT droplet_actions_post(1, 'enable_ipv6')").get)
+    fleet.fault(Fault(kind="close", method="POST"))
+    with pytest.raises(dovtab.NetworkError, match="no such action was found"):
+        list(db.execute("SELECT droplet_actions_post(1, 'enable_ipv6')"))
+    assert list(db.execute("SELECT outcome, action_id FROM dovtab_posts")) == [
+        ("sent", known["id"]),
+        ("unknown", None),
+    ]
+
+
+def test_another_clock_than_the_api_s_does_no_harm(fleet: Simulator) -> None:
+    """The API says in each answer what time it is."""
+    import os
+
+    from dovtab.api.settings import resolve
+    from dovtab.hosts.apsw.connection import attach
+
+    for droplet, ahead in ((1, -3600.0), (2, 3600.0)):
+        db = apsw.Connection(":memory:")
+        settings = {"token": fleet.token, "api_url": fleet.url}
+        attach(db, resolve(settings, os.getenv), Askew(fleet.clock, ahead))
+        fleet.fault(Fault(kind="lost_after_effect", method="POST"))
+        call = "SELECT droplet_actions_post(?, 'enable_ipv6')"
+        assert json.loads(db.execute(call, (droplet,)).get)["id"] == newest(fleet, droplet)
+        db.close(True)
+        fleet.clock.advance(60)
+
+
+class Askew(SharedClock):
+    """A clock that goes as ours, at another hour."""
+
+    def __init__(self, clock: ManualClock, ahead: float) -> None:
+        super().__init__(clock)
+        self._ahead = ahead
+
+    def time(self) -> float:
+        return super().time() + self._ahead
+
+
+def test_by_tag_every_droplet_is_looked_at(fleet: Simulator, db: apsw.Connection) -> None:
+    fleet.fault(Fault(kind="lost_after_effect", method="POST"))
+    given = json.loads(
+        db.execute("SELECT droplet_actions_post_by_tag('web', 'enable_ipv6')").get
+    )
+    assert {a["id"] for a in given} == {newest(fleet, id) for id in (1, 2, 3)}
+    rows = "SELECT droplet_id, tag_name, outcome, action_id FROM dovtab_posts"
+    assert sorted(db.execute(rows)) == [
+        (id, "web", "sent", newest(fleet, id)) for id in (1, 2, 3)
+    ]
+    assert posts(fleet) == 1
+
+
+def test_by_tag_it_is_told_of_whom_nobody_knows(fleet: Simulator, db: apsw.Connection) -> None:
+    fleet.fault(Fault(kind="close", method="POST"))
+    just_now(fleet, 2)
+    with pytest.raises(
+        dovtab.NetworkError, match="was found in two looks on 3, 1; it may have"
+    ):
+        list(db.execute("SELECT droplet_actions_post_by_tag('web', 'enable_ipv6')"))
+    outcomes = list(db.execute("SELECT droplet_id, outcome FROM dovtab_posts"))
+    assert sorted(outcomes) == [(1, "unknown"), (2, "sent"), (3, "unknown")]
+
+
+def test_if_looking_fails_that_is_told(
+    fleet: Simulator, connect: Callable[..., apsw.Connection]
+) -> None:
+    db = connect()
+    fleet.fault(Fault(kind="status", status=500, times=None))
+    with pytest.raises(
+        dovtab.APIError, match=r"looking for it failed: GET .*500.*may have been"
+    ):
+        list(db.execute("SELECT droplet_actions_post(1, 'enable_ipv6')"))
+    assert posts(fleet) == 1
+
+
+CALL = "SELECT droplet_actions_post(1, 'enable_ipv6')"
+
+
+def test_another_connection_s_action_is_not_ours(
+    fleet: Simulator, connect: Callable[..., apsw.Connection]
+) -> None:
+    first, second = connect(), connect()
+    assert first.execute(CALL).get
+    fleet.fault(Fault(kind="close", method="POST"))
+    with pytest.raises(dovtab.NetworkError, match="no such action was found"):
+        list(second.execute(CALL))
+
+
+def test_an_action_that_was_read_before_is_not_ours(
+    fleet: Simulator, connect: Callable[..., apsw.Connection]
+) -> None:
+    db = connect(cache_seconds=5)
+    just_now(fleet, 1)
+    assert db.execute("SELECT max(id) FROM droplet_actions(1)").get == newest(fleet, 1)
+    fleet.fault(Fault(kind="close", method="POST"))
+    with pytest.raises(dovtab.NetworkError, match="no such action was found"):
+        list(db.execute(CALL))
+
+
+def test_what_may_be_of_another_lost_post_is_nobody_s(
+    fleet: Simulator, connect: Callable[..., apsw.Connection], clock: ManualClock
+) -> None:
+    first, second = connect(), connect()
+    fleet.fault(Fault(kind="close", method="POST", times=2))
+    with pytest.raises(dovtab.NetworkError, match="no such action was found"):
+        list(first.execute(CALL))
+    just_now(fleet, 1)  # It ran after all, and late.
+    with pytest.raises(dovtab.NetworkError, match="another request for the same may have been"):
+        list(second.execute(CALL))
+
+
+@pytest.mark.parametrize("member", ["resource_id", "type"])
+def test_an_answer_about_something_else_is_not_believed(
+    fleet: Simulator, db: apsw.Connection, member: str
+) -> None:
+    def other(answer: Any) -> object:
+        return {
+            "action": answer["action"] | {"id": 424242, member: 7 if member != "type" else "x"}
+        }
+
+    fleet.fault(Fault(kind="answer", method="POST", mutate=other))
+    assert json.loads(db.execute(CALL).get)["id"] == newest(fleet, 1)
+    assert db.execute("SELECT action_id FROM dovtab_posts").get == newest(fleet, 1)
+
+
+def test_a_slow_look_does_not_turn_the_clock_back(
+    fleet: Simulator, db: apsw.Connection
+) -> None:
+    fleet.account.add_action(1, type="enable_ipv6", started_at=fleet.clock.time() - 6)
+    fleet.fault(Fault(kind="close", method="POST"))
+    fleet.before_page(lambda number: None)
+    assert seconds_ahead(formatdate(1000.0, usegmt=True), 1000.0, 1005.0) == 0.0
+    assert seconds_ahead(formatdate(1000.0, usegmt=True), 1100.0, 1105.0) == -99.0
+    assert seconds_ahead(formatdate(1000.0, usegmt=True), 900.0, 905.0) == 95.0
+    with pytest.raises(dovtab.NetworkError, match="no such action was found"):
+        list(db.execute(CALL))
