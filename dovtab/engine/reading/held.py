@@ -36,11 +36,9 @@ class Holdable(Protocol):
 class Held:
     """The answers that one statement has read, the last used last."""
 
-    def __init__(
-        self, unpacked_rows: int = UNPACKED_ROWS, packed_bytes: int = PACKED_BYTES
-    ) -> None:
-        self._rows_left = unpacked_rows
-        self._bytes_left = packed_bytes
+    def __init__(self) -> None:
+        self._rows_left = UNPACKED_ROWS
+        self._bytes_left = PACKED_BYTES
         # Of each, the parent that it is about, and the room that it takes.
         self._unpacked: OrderedDict[Key, tuple[Holdable, int | None, int]] = OrderedDict()
         self._packed: OrderedDict[Key, tuple[Holdable, int | None, int]] = OrderedDict()

@@ -100,3 +100,23 @@ def test_an_unknown_context_is_an_error_at_the_first_request(connect: Connect) -
         dovtab.SettingsError, match=r"context 'qa' has no token .*prod, two words"
     ):
         list(db.execute("SELECT * FROM qa WHERE droplet_id = 1"))
+
+
+def test_a_wait_asks_with_the_token_of_the_account_that_started_the_action(
+    simulator: Simulator, connect: Connect
+) -> None:
+    """And so does the polling of what else was started, beside it."""
+    simulator.account.add_droplet(droplet_id=2)
+    simulator.account.add_droplet(droplet_id=3)
+    db = connect()
+    db.execute("CREATE VIRTUAL TABLE temp.prod USING droplet_actions(context=prod)")
+    db.execute("INSERT INTO prod(droplet_id, type) VALUES (1, 'snapshot'), (2, 'snapshot')")
+    db.execute("INSERT INTO droplet_actions(droplet_id, type) VALUES (3, 'enable_ipv6')")
+    ours = db.execute("SELECT action_id FROM dovtab_posts WHERE type = 'enable_ipv6'").get
+    waited = "SELECT droplet_actions_wait(droplet_id, action_id) ->> 'status' FROM dovtab_posts"
+    assert [status for (status,) in db.execute(waited)] == ["completed"] * 3
+    polls = {(r.authorized_as, r.path) for r in simulator.requests if r.method == "GET"}
+    assert {path for label, path in polls if label == "simulator"} == {
+        f"/v2/droplets/3/actions/{ours}"
+    }
+    assert len({path for label, path in polls if label == "prod"}) == 2

@@ -316,3 +316,25 @@ def test_nobody_listening_is_an_error_after_four_tries(
     with pytest.raises(dovtab.NetworkError, match=f"cannot connect to http://127.0.0.1:{port}"):
         list(db.execute("SELECT * FROM droplet_actions(1)"))
     assert len(shared_clock.waits) == 3
+
+
+@pytest.mark.parametrize(
+    "where", ["droplet_id = 1", "droplet_id IN (1, 3)", "droplet_id = 1 AND id = 1000"]
+)
+def test_an_answer_about_another_droplet_is_an_error(
+    simulator: Simulator, db: apsw.Connection, where: str
+) -> None:
+    simulator.account.add_droplet(droplet_id=1)
+    simulator.account.add_action(1, id=1000)
+
+    def of_another(answer: Any) -> Any:
+        for action in [answer["action"]] if "action" in answer else answer["actions"]:
+            action["resource_id"] = 2
+        return answer
+
+    simulator.fault(Fault(kind="answer", mutate=of_another))
+    with pytest.raises(
+        dovtab.AnswerError,
+        match=r"^GET /v2/droplets/1/actions.*about another Droplet: resource_id is '2'",
+    ):
+        list(db.execute(f"SELECT * FROM droplet_actions WHERE {where}"))

@@ -231,3 +231,18 @@ def test_a_slow_look_does_not_turn_the_clock_back(
     assert seconds_ahead(formatdate(1000.0, usegmt=True), 900.0, 905.0) == 95.0
     with pytest.raises(dovtab.NetworkError, match="no such action was found"):
         list(db.execute(CALL))
+
+
+def test_by_tag_a_list_of_droplets_that_is_not_whole_says_nothing(
+    fleet: Simulator, db: apsw.Connection
+) -> None:
+    """Three were started: two that are found are not the outcome."""
+
+    def one_row_short(answer: Any) -> Any:
+        return answer | {"droplets": answer["droplets"][:-1]}
+
+    fleet.fault(Fault(kind="lost_after_effect", method="POST"))
+    fleet.fault(Fault(kind="answer", path="/v2/droplets\\?", mutate=one_row_short, times=None))
+    with pytest.raises(dovtab.NetworkError, match="promised 3 rows and gave 2"):
+        list(db.execute("SELECT droplet_actions_post_by_tag('web', 'enable_ipv6')"))
+    assert db.execute("SELECT outcome, count(*) FROM dovtab_posts").get == ("unknown", 1)

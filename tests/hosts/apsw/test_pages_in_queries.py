@@ -5,6 +5,7 @@ from __future__ import annotations
 import apsw
 import pytest
 
+import dovtab
 from dovtab.simulator import Simulator
 
 
@@ -49,3 +50,78 @@ def test_a_row_knows_the_page_it_came_from(paged: Simulator, db: apsw.Connection
 def test_a_set_of_actions_is_more_than_one_row(paged: Simulator, db: apsw.Connection) -> None:
     query = "SELECT a.id, b.id FROM droplet_actions a JOIN droplet_actions b ON b.droplet_id = 2 WHERE a.id IN (10, 11)"
     assert len(list(db.execute(query))) == 6
+
+
+@pytest.fixture
+def fleet(simulator: Simulator, db: apsw.Connection) -> Simulator:
+    """Droplets of 5, 450 and 1 actions, and an inventory of the three."""
+    db.execute("CREATE TABLE inventory(droplet_id INTEGER PRIMARY KEY)")
+    for droplet, count in ((1, 5), (2, 450), (3, 1)):
+        simulator.account.add_droplet(droplet_id=droplet)
+        for _ in range(count):
+            simulator.account.add_action(droplet)
+        db.execute("INSERT INTO inventory VALUES (?)", (droplet,))
+    return simulator
+
+
+INVENTORY, A = "inventory i", "droplet_actions a"
+ON = "ON a.droplet_id = i.droplet_id AND a.page = 1"
+
+
+@pytest.mark.parametrize(
+    ("query", "count"),
+    [
+        (f"{INVENTORY} LEFT JOIN {A} {ON}", 206),
+        (f"{INVENTORY} JOIN {A} {ON}", 206),
+        (f"{A} JOIN {INVENTORY} {ON}", 206),
+        (f"{INVENTORY} JOIN {A} USING (droplet_id) WHERE a.page < 2", 206),
+        (f"{A} WHERE (droplet_id = 2 AND page = 1) OR (droplet_id = 1 AND page = 1)", 205),
+        (f"{A} WHERE (droplet_id = 2 AND page = 2) OR (droplet_id = 1 AND page = 1)", 205),
+        (f"{A} WHERE (droplet_id = 2 AND page = 3) OR (droplet_id = 1 AND page = 2)", 50),
+        (f"{A} WHERE page = 1 AND (droplet_id = 1 OR droplet_id = 2)", 205),
+        (f"{A} WHERE (resource_id = 2 AND page = 1) OR (resource_id = 1 AND page = 1)", 205),
+        (f"{A} JOIN {A[:-1]}b ON a.droplet_id = b.droplet_id AND a.page = 1 AND b.droplet_id = 3", 1),
+        (f"{A} WHERE page = 1", 200),
+    ],
+)  # fmt: skip
+def test_a_page_is_of_the_list_that_its_droplet_has(
+    fleet: Simulator, db: apsw.Connection, query: str, count: int
+) -> None:
+    assert db.execute(f"SELECT count(*) FROM {query}").get == count
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        f"{INVENTORY} RIGHT JOIN {A} {ON}",
+        f"{A} RIGHT JOIN {INVENTORY} {ON}",
+        f"{INVENTORY} FULL JOIN {A} {ON}",
+        f"{A} RIGHT JOIN {INVENTORY} ON a.droplet_id = i.droplet_id AND a.page < 2",
+        f"{A} JOIN {A[:-1]}b ON a.droplet_id = b.droplet_id AND a.page = 1 AND b.page = 1",
+        f"{A} WHERE page = 1 AND droplet_id > 1",
+        f"{A} WHERE page = 1 AND droplet_id + 0 = 2",
+        f"{A} WHERE page = 1 AND (droplet_id = 1 OR type = 'reboot')",
+    ],
+)
+def test_a_page_of_which_nobody_can_say_the_list_is_refused(
+    fleet: Simulator, db: apsw.Connection, query: str
+) -> None:
+    with pytest.raises(
+        dovtab.ArgumentError, match=r"a page is one of one list.*say droplet_id"
+    ):
+        list(db.execute(f"SELECT count(*) FROM {query}"))
+    assert fleet.requests == [] or "JOIN" in query
+
+
+def test_the_page_of_a_row_is_known_however_it_is_found(
+    fleet: Simulator, db: apsw.Connection
+) -> None:
+    oldest = min(id for id, a in fleet.account.actions.items() if a.resource_id == 2)
+    query = "SELECT page FROM droplet_actions WHERE droplet_id = 2 AND id = ?"
+    assert db.execute(query, (oldest,)).get == 3
+    assert db.execute(query + " AND page < 3", (oldest,)).get is None
+    assert db.execute(query + " AND page > 2", (oldest,)).get == 3
+    query = (
+        "SELECT count(*) FROM droplet_actions WHERE droplet_id = 2 AND id = ? AND per_page > 9"
+    )
+    assert db.execute(query, (oldest,)).get == 1
