@@ -4,8 +4,8 @@ A join asks for one Droplet after the other, each time from a scan of its own.
 When it is known what comes next, a few of those requests go out beside the one
 that is wanted now, and wait here for the scan that will want them.
 
-The one rule: a prefetch is a guess, and the statement must not notice. What is
-wanted goes first. A guess waits for no quota, is sent once, counts when it is
+The one rule: a prefetch is speculative, and the statement must not notice. What is
+wanted goes first. A prefetch waits for no quota, is sent once, counts when it is
 wanted, and if it fails the statement asks again as if nothing had been sent. A
 few are ever outstanding, so one that was wrong has cost little; a statement whose
 predictions are wrong is left alone.
@@ -133,7 +133,7 @@ class Prefetch:
             self._fruitless += 1
 
     def will_want(self, siblings: Mapping[Key, Send]) -> None:
-        """The statement itself says what it is going to ask for: no guess at all."""
+        """The statement itself says what it is going to ask for: that is certain."""
         self._certain = True
         self._predicted |= self._new(siblings)
 
