@@ -2,10 +2,25 @@
 
 DigitalOcean counts two sliding windows for each token: 250 requests in a
 minute and 5,000 in an hour. Both are kept here, for all of the process that
-uses the token. A request counts from when it may have arrived until a window
-after its answer came, so that our count is never behind the API's. Other
-users of the token show in ``ratelimit-remaining``, which the API gives for the
-hour only.
+uses the token.
+
+Theory of operation. A slot is free, under way, answered, and free again:
+
+==========  ======================  ==============================================
+state       who moves it            what holds
+==========  ======================  ==============================================
+free        time                    a request may be sent
+under way   `take`, by giving 0     it counts in both windows, however long it takes
+answered    `answered`, once for    it counts in each window until that long after
+            each `take`             the answer, plus a margin
+==========  ======================  ==============================================
+
+Always: a request counts from before it can arrive until a window after its answer
+came, so that this count is never behind the API's. A request that was sent several
+times counts so often; one that was never sent, not at all. What other users of the
+token have made shows in ``ratelimit-remaining``, of the hour only: it is taken as
+the last answer told it, and forgotten a minute later, because nobody says when it
+expires.
 
 Pure but for its lock: the clock is passed in.
 Source: https://docs.digitalocean.com/reference/api/digitalocean/#section/Introduction/Rate-Limit

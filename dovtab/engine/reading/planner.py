@@ -8,10 +8,11 @@ limiting, because a filter or an ORDER BY of its own may come after us.
 The plan travels to xFilter in idxStr, which EXPLAIN QUERY PLAN shows, so it is
 written to be read::
 
-    GET /v2/droplets/{droplet_id}/actions ? droplet_id= limit
+    GET /v2/droplets/{droplet_id}/actions ? droplet_id= limit=
 
 that is the operation, and what each argument is: ``column=``, ``column is`` or
-``column[]`` (a set, all at once).
+``column[]`` (a set, all at once). ``column!`` is no argument, but why the plan is
+refused.
 
 Pure. Source: https://sqlite.org/vtab.html#the_xbestindex_method
 """
@@ -115,9 +116,10 @@ def plan(
     refused = _refused(table, constraints, used, parents=parents, filters=filters)
     if refused or operation is None:
         return _refusal(table, refused or table.key, len(constraints))
-    taken = [*parents, *items, *pager.values(), *filters]
-    whole = operation is reads.list or not reads.parent
-    if whole and operation.item is None and not (paged or pager or ordered):
+    keys = [*parents, *items] if operation.item is not None else parents
+    taken = [*keys, *pager.values(), *filters]
+    whole = operation.item is None and (operation is reads.list or not reads.parent)
+    if whole and not (paged or pager or ordered):
         taken += [c for c in constraints if c.op in (LIMIT, OFFSET) and c.usable]
     cost, rows = _estimate(table, operation, one_page=reads.pager[0] in pager, used=used)
     return _plan(table, operation, constraints, taken, cost, rows)
