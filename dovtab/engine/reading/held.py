@@ -34,11 +34,17 @@ class Holdable(Protocol):
 
 
 class Held:
-    """The answers that one statement has read, the last used last."""
+    """The answers that one statement has read, the last used last.
 
-    def __init__(self) -> None:
-        self._rows_left = UNPACKED_ROWS
-        self._bytes_left = PACKED_BYTES
+    Args:
+        unpacked_rows, packed_bytes: None for as much as this module says.
+    """
+
+    def __init__(
+        self, unpacked_rows: int | None = None, packed_bytes: int | None = None
+    ) -> None:
+        self._rows_left = UNPACKED_ROWS if unpacked_rows is None else unpacked_rows
+        self._bytes_left = PACKED_BYTES if packed_bytes is None else packed_bytes
         # Of each, the parent that it is about, and the room that it takes.
         self._unpacked: OrderedDict[Key, tuple[Holdable, int | None, int]] = OrderedDict()
         self._packed: OrderedDict[Key, tuple[Holdable, int | None, int]] = OrderedDict()
