@@ -188,3 +188,9 @@ sys.exit(repr(heavy & sys.modules.keys()) if heavy & sys.modules.keys() else 0)
 def test_a_shell_that_is_asked_for_nothing_of_ours_imports_nothing_of_it() -> None:
     done = subprocess.run([sys.executable, "-c", STARTED], capture_output=True, text=True)
     assert (done.stdout, done.stderr, done.returncode) == ("1\n", "", 0)
+
+
+def test_the_package_needs_no_apsw_before_a_connection_is_wanted() -> None:
+    program = "import dovtab, sys; print([m for m in ('apsw', 'httpx') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("[]\n", "")

@@ -119,12 +119,19 @@ class Posts:
 
     def __init__(self) -> None:
         self._seq = count(1)
-        self._posts: deque[tuple[int, Post]] = deque(maxlen=KEPT)
+        self._posts: deque[tuple[int, Post]] = deque()
+        # Of those that are not kept: a wait must still not use another's token.
+        self._contexts: dict[tuple[str, int], str] = {}
         self._reported = 0
 
     def add(self, post: Post) -> Post:
         """Record a POST that is about to be sent, or would be."""
         self._posts.append((next(self._seq), post))
+        if len(self._posts) > KEPT:
+            _, oldest = self._posts.popleft()
+            if oldest.context is not None:
+                keys = ((oldest.table.name, id) for id in oldest.ids())
+                self._contexts |= dict.fromkeys(keys, oldest.context)
         return post
 
     def rows(self, columns: Columns) -> list[Row]:
@@ -141,8 +148,10 @@ class Posts:
 
     def context(self, table: Table, action_id: int) -> str | None:
         """The context of the account that started this action; None: our own, or nobody here."""
-        posts = [post for _, post in list(self._posts) if post.table is table]
-        return next((post.context for post in posts if action_id in post.ids()), None)
+        for _, post in list(self._posts):
+            if post.table is table and any(id == action_id for _, id in post.actions):
+                return post.context
+        return self._contexts.get((table.name, action_id))
 
     def unreported(self) -> Counter[str]:
         """How many have had which outcome, of those that nobody was told of."""
