@@ -299,10 +299,13 @@ def test_looking_ahead_breaks_no_limit_that_the_statement_keeps(
     assert len(list(db.execute(JOIN))) == 300
     db = connect(max_requests=30)
     with_inventory(db)
+    before = len(fleet.requests)
     rows = db.execute(JOIN)
     assert len([next(rows) for _ in range(90)]) == 90
     with pytest.raises(dovtab.TooManyRequestsError, match="this statement: 30 and"):
         next(rows)
+    # Nor has anything been sent that the statement could not have used.
+    assert len(fleet.requests) - before == 30
 
 
 def test_what_fails_fails_where_it_would_have(fleet: Simulator, db: apsw.Connection) -> None:
