@@ -8,7 +8,7 @@ temp database.
 Theory of operation: how an INSERT is settled. SQLite undoes the rows of a
 statement that fails, and cannot tell a door in Python so, because the door is
 raising. It does count the rows that a statement changed, at its end, and only if
-the statement stands. So a transaction is in one of three states:
+the statement stands. So a transaction is in one of four states:
 
 ========  ===============================  ===================================
 state     who moves it                     what holds
