@@ -181,9 +181,9 @@ class Statements:
         return named[0] if named else self.current
 
     @property
-    def writing(self) -> int:
-        """How many of those that are running do not only read."""
-        return sum(not statement.reads for statement in self._running.values())
+    def writing(self) -> list[Statement]:
+        """Those that are running and do not only read: a row is one of these's."""
+        return [statement for statement in self._running.values() if not statement.reads]
 
     @property
     def is_in_trigger(self) -> bool:

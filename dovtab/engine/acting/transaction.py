@@ -86,8 +86,7 @@ class Transaction:
             ArgumentError: the row is wrong: a constraint that fails.
             TooManyRequestsError: the statement asks for too many.
         """
-        statement = self._statements.current
-        self._check_allowed()
+        statement = self._writer()
         row = {c.name: v for c, v in zip(self._table.columns, values, strict=True)}
         request = act.row_request(self._table, self._acts, self._account, rowid, row)
         statement.spend(self._account.settings.max_requests, self._table.key)
@@ -156,9 +155,10 @@ class Transaction:
         """xRollbackTo."""
         self._queue.rollback_to(number)
 
-    def _check_allowed(self) -> None:
-        statements = self._statements
-        if statements.writing > 1 or statements.inserts not in (None, self):
+    def _writer(self) -> Statement:
+        """The statement whose row it is, if it may act: not one that only reads inside it."""
+        statements, writing = self._statements, self._statements.writing
+        if len(writing) != 1 or statements.inserts not in (None, self):
             raise NotAllowedError(
                 "actions are started by one statement, and in a transaction through one table,"
                 " at a time, or nobody could tell what is undone: let the other statement that"
@@ -169,6 +169,7 @@ class Transaction:
                 f"actions are started by INSERT INTO {self._table.name}, and neither by a"
                 " trigger nor through a table of another name in a database file"
             )
+        return writing[0]
 
     def _ended(self) -> None:
         self._statements.before_next.append(self._settle)
