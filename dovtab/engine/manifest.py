@@ -10,8 +10,7 @@ https://sqlite.org/c3ref/c_deterministic.html
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from dovtab.resources import Table
 
@@ -19,8 +18,7 @@ REQUESTS, POSTS = "dovtab_requests", "dovtab_posts"
 Verb = Literal["post", "post_by_tag", "wait"]
 
 
-@dataclass(frozen=True, slots=True)
-class Module:
+class Module(NamedTuple):
     """A virtual table module; every one is eponymous.
 
     Attributes:
@@ -33,8 +31,7 @@ class Module:
     writable: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Function:
+class Function(NamedTuple):
     """A function of two or three arguments.
 
     It acts on the world or waits for it, so it is not DETERMINISTIC (SQLite would
@@ -51,8 +48,7 @@ class Function:
     of: tuple[Table, Verb]
 
 
-@dataclass(frozen=True, slots=True)
-class Manifest:
+class Manifest(NamedTuple):
     """All that a connection gets."""
 
     modules: tuple[Module, ...]
