@@ -10,12 +10,12 @@ The clock only orders things in this process, so the machine's own will do.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from dovtab.engine.reading.held import Held
 from dovtab.engine.reading.predictor import Predictor
-from dovtab.engine.reading.prefetch import Prefetch
+from dovtab.engine.reading.prefetch import Outstanding, Prefetch
 from dovtab.errors import ArgumentError, TooManyRequestsError
 
 
@@ -33,6 +33,7 @@ class Statement:
         requests, actions: how many it has made, and how many of them acted.
         outstanding: of what it has begun, how many requests more it is known to take.
         prefetch, held: what it is going to ask for, and what it has read.
+        left: what is on its way for a scan that has ended: it may come back to it.
         predictor: there if this is no statement of the user's, but a speculative
             run of ``original``.
         post_results: the answers of functions that act, by what they were asked.
@@ -45,6 +46,7 @@ class Statement:
         "at_end",
         "bindings",
         "held",
+        "left",
         "original",
         "outstanding",
         "post_results",
@@ -69,6 +71,7 @@ class Statement:
         self.outstanding = 0
         self.prefetch = Prefetch()
         self.held = Held()
+        self.left: list[Outstanding] = []
         self.predictor: Predictor | None = None
         self.original: Statement = self
         self.post_results: dict[tuple[object, ...], str] = {}
@@ -88,8 +91,18 @@ class Statement:
         copy.predictor = Predictor(self.prefetch, time.monotonic)
         return copy
 
+    def leave(self, requests: Iterable[Outstanding]) -> None:
+        """A scan ends early; let what it has asked for arrive as long as this runs."""
+        self.left += requests
+        for request in [request for request in self.left if request.done]:
+            self.left.remove(request)
+            request.release()
+
     def end(self) -> None:
         """It asks for nothing any more."""
+        for request in self.left:
+            request.release()
+        self.left.clear()
         if self.predictor is None:
             self.prefetch.end()
             self.held.release()

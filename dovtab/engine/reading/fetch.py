@@ -81,6 +81,10 @@ class Fetch:
                 pending.popleft().release()
                 yield first.request, page
                 width = min(most, 2 * width)
+        except GeneratorExit:
+            statement.leave(pending)
+            pending.clear()
+            raise
         finally:
             statement.outstanding -= count
             for one in pending:

@@ -122,7 +122,13 @@ def _why_refused(table: Table, column: str) -> str:
         return (
             f"{column} is for starting actions: the API does not find actions by it (use {key})"
         )
-    if column in table.reads.pager:
+    page, per_page = table.reads.pager
+    if column == per_page:
+        return (
+            f"{column} is how many rows a request brings, and not a value of a row: say"
+            f" {column} = ... in the same join, with a value that is known first"
+        )
+    if column == page:
         return (
             f"a {column} is one of one list, and here it cannot be known which: say"
             f" {key} = ... or {key} IN (...) beside it, of this table and with a value that"

@@ -69,8 +69,9 @@ def read_list(
         # As many as the total promises, side by side; then, if need be, one by one.
         start, end = listing.next_page, 0 if listing.again else -(-promised // per_page)
         numbers = range(start, max(start, end) + 1)
-        asked = [page_request(request, number, per_page) for number in numbers]
-        for one, page in get(asked, count=len(asked), fresh=listing.again):
+        # Made as they are sent: the total is the server's word, and may be any number.
+        asked = (page_request(request, number, per_page) for number in numbers)
+        for one, page in get(asked, count=len(numbers), fresh=listing.again):
             if page is None:
                 raise AnswerError(f"{one}: not found any more, though page 1 was")
             yield one, listing.take(page)

@@ -108,12 +108,12 @@ def plan(
     parents = [c for c in bound if c.column in reads.parent]
     pager = {c.column: c for c in reversed(bound) if c.column in reads.pager}
     # Both are of a list: a single object is on no page, and has no tag it was found by.
-    paged = _looks_at_pages(table, used, pager)
+    paged = reads.pager[0] in used
     only_lists = paged or _hidden_filters(table, used)
     items = [] if only_lists else [c for c in bound if c.column in reads.item]
     operation = _operation(table, parents, items)
     filters = _filters(operation, bound)
-    refused = _refused(table, constraints, used, parents=parents, filters=filters)
+    refused = _refused(table, constraints, used, parents=parents, filters=filters, sizes=pager)
     if refused or operation is None:
         return _refusal(table, refused or table.key, len(constraints))
     keys = [*parents, *items] if operation.item is not None else parents
@@ -121,7 +121,7 @@ def plan(
     whole = operation.item is None and (operation is reads.list or not reads.parent)
     if whole and not (paged or pager or ordered):
         taken += [c for c in constraints if c.op in (LIMIT, OFFSET) and c.usable]
-    cost, rows = _estimate(table, operation, one_page=reads.pager[0] in pager, used=used)
+    cost, rows = _estimate(table, operation, one_page=reads.pager[0] in pager)
     return _plan(table, operation, constraints, taken, cost, rows)
 
 
@@ -140,11 +140,6 @@ def read_idx_str(idx_str: str) -> tuple[str, list[Argument]]:
             name = word.rstrip("=[]!")
             arguments.append(Argument(name, word[len(name) :]))
     return signature, arguments
-
-
-def _looks_at_pages(table: Table, used: Collection[str], bound: Collection[str]) -> bool:
-    page, per_page = table.reads.pager
-    return page in used or (per_page in used and per_page not in bound)
 
 
 def _hidden_filters(table: Table, used: Collection[str]) -> list[str]:
@@ -182,6 +177,7 @@ def _refused(
     *,
     parents: Sequence[Constraint],
     filters: Sequence[Constraint],
+    sizes: Collection[str],
 ) -> str | None:
     """The column over which no request can give the rows that the statement means."""
     reads, compared = table.reads, [c for c in constraints if c.op not in (ISNULL, ISNOTNULL)]
@@ -193,14 +189,32 @@ def _refused(
         if name not in {c.column for c in filters}:
             return name
     later = {c.column for c in compared if not c.usable and c.op in (EQ, IS)}
-    for name in reads.pager:
-        if name in later:
-            return name
-    # Page 1 of the account's list is not what page 1 of a Droplet's has of it. That a
-    # Droplet is named shows only in what is looked at: a term that is part of an OR,
-    # or of an outer join, is not among the constraints.
-    named = reads.parent[:1] and (reads.parent[0] in used or later & set(reads.parent))
-    return reads.pager[0] if named and not parents and reads.pager[0] in used else None
+    page, per_page = reads.pager
+    if page in later or (page in used and _is_ambiguous(table, compared, used, parents)):
+        return page
+    # How many rows a request brings is no property of a row: unless it is bound,
+    # whatever it is compared with would drop rows without a word.
+    return per_page if per_page in used and per_page not in sizes else None
+
+
+def _is_ambiguous(
+    table: Table,
+    compared: Sequence[Constraint],
+    used: Collection[str],
+    parents: Sequence[Constraint],
+) -> bool:
+    """Whether a Droplet is named, but not as that whose list the page is of.
+
+    Page 1 of the account's list is not what page 1 of a Droplet's has of it. A term
+    that is part of an OR, or of an outer join, is not among the constraints, and shows
+    only in what is looked at. ``resource_id`` is looked at by every SELECT *; a page
+    has nothing to do with it, and it is refused where it is seen to be compared.
+    """
+    key, *others = table.reads.parent or ("",)
+    if key in {c.column for c in parents}:
+        return False
+    keys = {c.column for c in compared if c.op in (EQ, IS)}
+    return key in used or not keys.isdisjoint(others)
 
 
 def _refusal(table: Table, column: str, constraints: int) -> Plan:
@@ -262,16 +276,10 @@ def _is_certain(table: Table, constraint: Constraint) -> bool:
     return constraint.op == EQ and constraint.column in certain
 
 
-def _estimate(
-    table: Table, operation: Operation, *, one_page: bool, used: Collection[str]
-) -> tuple[float, int]:
+def _estimate(table: Table, operation: Operation, *, one_page: bool) -> tuple[float, int]:
     reads = table.reads
     if operation.item is not None:
         return (2 * GET_COST if operation is reads.account_get else GET_COST), 1
     if operation is reads.list or not reads.parent:
         return (LIST_COST / 2 if one_page else LIST_COST), ROWS_IN_LIST
-    # Where a Droplet is looked at, it may be bound in another way, as by an OR.
-    narrow = one_page and not set(reads.parent) & set(used)
-    return (LIST_COST if narrow else ACCOUNT_COST), (
-        ROWS_IN_PAGE if one_page else ROWS_IN_ACCOUNT
-    )
+    return (LIST_COST, ROWS_IN_PAGE) if one_page else (ACCOUNT_COST, ROWS_IN_ACCOUNT)

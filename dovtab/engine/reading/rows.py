@@ -190,7 +190,7 @@ def _json_texts(cells: Sequence[Json]) -> list[str | None]:
 
 def _total(where: object, meta: Json) -> int:
     total = meta.get("total") if isinstance(meta, dict) else None
-    if type(total) is not int or total < 0:
+    if type(total) is not int or not 0 <= total < 2**63:
         raise AnswerError(f"{where}: the answer does not say how many there are (meta.total)")
     return total
 

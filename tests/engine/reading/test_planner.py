@@ -160,15 +160,15 @@ KEYS = [
 
 
 def is_ambiguous(terms: Sequence[Term]) -> bool:
-    """Whether a page is asked for, and it cannot be known which, or of which list."""
+    """Whether it cannot be known which page is asked for, or of which list."""
     compared = [t for t in terms if t.op in (EQ, IS)]
     later = {t.column for t in compared if not t.usable}
     bound = {t.column for t in compared if t.usable}
     used = {t.column for t in terms}
-    if later & {"page", "per_page"}:
+    if "page" in later or ("per_page" in used and "per_page" not in bound):
         return True
-    named = "droplet_id" in used or later & {"droplet_id", "resource_id"}
-    return "page" in used and bool(named) and not bound & {"droplet_id", "resource_id"}
+    named = "droplet_id" in used or "resource_id" in {t.column for t in compared}
+    return "page" in used and named and "droplet_id" not in bound
 
 
 def agree(terms: Sequence[Term], *, ordered: bool = False) -> None:
@@ -269,6 +269,7 @@ def test_what_only_acts_is_not_searched_for(column: str) -> None:
     [
         ([Term("page", EQ, 1), Term("droplet_id", EQ, 1, usable=False)], []),
         ([Term("page", EQ, 1), Term("resource_id", EQ, 1, usable=False)], []),
+        ([Term("page", EQ, 1), Term("resource_id", EQ, 1)], []),
         ([Term("page", EQ, 1, usable=False), Term("droplet_id", EQ, 1)], []),
         ([Term("page", EQ, 1)], ["droplet_id"]),
         ([], ["droplet_id", "page"]),
@@ -279,6 +280,12 @@ def test_a_page_of_nobody_knows_which_list_is_refused(
 ) -> None:
     """SQLite does not show a term of an OR or of an outer join, only that it looks."""
     assert why_refused(*terms, used=used).startswith("a page is one of one list, and here")
+
+
+def test_a_number_of_rows_that_is_compared_and_not_bound_is_refused() -> None:
+    """It would be 200, and drop every row that the statement means."""
+    for terms, used in (([], ["per_page"]), ([Term("per_page", EQ, 5, usable=False)], [])):
+        assert why_refused(*terms, used=used).startswith("per_page is how many rows a request")
 
 
 def test_a_row_is_not_found_by_its_id_where_its_page_is_looked_at() -> None:

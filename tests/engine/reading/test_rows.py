@@ -44,6 +44,7 @@ def test_a_single_page_may_have_any_kind_of_links(answer: dict[str, object]) -> 
         {"actions": [], "meta": {"total": "0"}},
         {"actions": [], "meta": {"total": True}},
         {"actions": [], "meta": {"total": -1}},
+        {"actions": [], "meta": {"total": 2**63}},
         {"actions": [], "meta": {"total": 0}, "links": []},
         {"actions": [], "meta": {"total": 0}, "links": {"pages": 1}},
     ],

@@ -338,3 +338,19 @@ def test_an_answer_about_another_droplet_is_an_error(
         match=r"^GET /v2/droplets/1/actions.*about another Droplet: resource_id is '2'",
     ):
         list(db.execute(f"SELECT * FROM droplet_actions WHERE {where}"))
+
+
+def test_a_total_is_only_what_the_server_says(
+    simulator: Simulator, connect: Callable[..., apsw.Connection]
+) -> None:
+    """Nothing is made ready for as many pages as it promises."""
+    simulator.account.add_droplet(droplet_id=1)
+    simulator.account.add_action(1)
+
+    def boast(answer: Any) -> Any:
+        return answer | {"meta": {"total": 2**62}}
+
+    simulator.fault(Fault(kind="answer", mutate=boast, times=None))
+    with pytest.raises(dovtab.AnswerError, match="so the list is not whole"):
+        list(connect(max_requests=50).execute("SELECT * FROM droplet_actions(1)"))
+    assert len(simulator.requests) < 50

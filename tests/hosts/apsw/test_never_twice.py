@@ -54,6 +54,29 @@ def test_the_same_join_in_two_subqueries_asks_once_and_counts_the_same(
     assert db.execute(f"SELECT {COUNT}").get == DROPLETS * EACH + 1
 
 
+@pytest.mark.parametrize("look_ahead", [True, False])
+def test_pages_of_a_scan_that_ended_early_are_not_asked_for_again(
+    simulator: Simulator, connect: Connect, *, look_ahead: bool
+) -> None:
+    """EXISTS ends a scan when others of its pages are on their way."""
+    simulator.account.add_droplet(droplet_id=3)
+    for n in range(100):
+        simulator.account.add_action(3, id=1000 + n)
+    simulator.latency = 0.003
+    db = connect(look_ahead=look_ahead)
+    db.execute("CREATE TABLE inventory(d); INSERT INTO inventory VALUES (3), (3), (3), (3)")
+    exists = (
+        "SELECT 1 FROM droplet_actions x WHERE x.droplet_id = i.d AND per_page = 3 AND x.id"
+    )
+    for _ in range(5):
+        before = len(simulator.requests)
+        query = f"SELECT count(*) FROM inventory i WHERE EXISTS ({exists} < 1060)"
+        assert db.execute(query).get == 4
+        asked = Counter(r.query["page"] for r in simulator.requests[before:])
+        assert max(asked.values()) == 1
+        assert len(asked) > 15
+
+
 def test_what_cannot_be_held_is_refused_and_not_asked_again(
     fleet: Simulator, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:

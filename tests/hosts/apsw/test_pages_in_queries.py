@@ -79,9 +79,10 @@ ON = "ON a.droplet_id = i.droplet_id AND a.page = 1"
         (f"{A} WHERE (droplet_id = 2 AND page = 2) OR (droplet_id = 1 AND page = 1)", 205),
         (f"{A} WHERE (droplet_id = 2 AND page = 3) OR (droplet_id = 1 AND page = 2)", 50),
         (f"{A} WHERE page = 1 AND (droplet_id = 1 OR droplet_id = 2)", 205),
-        (f"{A} WHERE (resource_id = 2 AND page = 1) OR (resource_id = 1 AND page = 1)", 205),
         (f"{A} JOIN {A[:-1]}b ON a.droplet_id = b.droplet_id AND a.page = 1 AND b.droplet_id = 3", 1),
         (f"{A} WHERE page = 1", 200),
+        (f"{A} CROSS JOIN {INVENTORY} ON a.resource_id = +i.droplet_id AND page = 1", 200),
+        (f"{INVENTORY} LEFT JOIN {A} {ON} WHERE page < 2", 206),
     ],
 )  # fmt: skip
 def test_a_page_is_of_the_list_that_its_droplet_has(
@@ -99,6 +100,8 @@ def test_a_page_is_of_the_list_that_its_droplet_has(
         f"{A} RIGHT JOIN {INVENTORY} ON a.droplet_id = i.droplet_id AND a.page < 2",
         f"{A} JOIN {A[:-1]}b ON a.droplet_id = b.droplet_id AND a.page = 1 AND b.page = 1",
         f"{A} WHERE page = 1 AND droplet_id > 1",
+        f"{A} WHERE page = 1 AND resource_id = 2",
+        f"{A} JOIN {INVENTORY} ON a.resource_id = i.droplet_id AND page = 1",
         f"{A} WHERE page = 1 AND droplet_id + 0 = 2",
         f"{A} WHERE page = 1 AND (droplet_id = 1 OR type = 'reboot')",
     ],
@@ -121,7 +124,24 @@ def test_the_page_of_a_row_is_known_however_it_is_found(
     assert db.execute(query, (oldest,)).get == 3
     assert db.execute(query + " AND page < 3", (oldest,)).get is None
     assert db.execute(query + " AND page > 2", (oldest,)).get == 3
-    query = (
-        "SELECT count(*) FROM droplet_actions WHERE droplet_id = 2 AND id = ? AND per_page > 9"
-    )
-    assert db.execute(query, (oldest,)).get == 1
+
+
+@pytest.mark.parametrize(
+    ("query", "count"),
+    [
+        (f"{INVENTORY} LEFT JOIN {A} USING (droplet_id) WHERE per_page = 50", 456),
+        (f"{INVENTORY} LEFT JOIN {A} {ON} WHERE per_page = 50", 61),
+        (f"{INVENTORY} RIGHT JOIN {A} ON a.resource_id IN (1, 2) WHERE per_page = 50", 456),
+        (f"{INVENTORY} FULL JOIN {A} USING (droplet_id) WHERE per_page = 50", 456),
+        (f"{A} WHERE droplet_id = 2 AND per_page > 9", 450),
+    ],
+)
+def test_a_number_of_rows_that_sqlite_only_compares_is_refused(
+    fleet: Simulator, db: apsw.Connection, query: str, count: int
+) -> None:
+    """It would drop rows in silence: either SQLite tells of it, or nothing is given."""
+    try:
+        assert db.execute(f"SELECT count(a.id) FROM {query}").get == count
+    except dovtab.ArgumentError as error:
+        told = str(error)
+        assert told.startswith("per_page is how many rows") or "one of one list" in told
