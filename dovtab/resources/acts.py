@@ -6,16 +6,14 @@ Source: https://docs.digitalocean.com/reference/api/digitalocean/#tag/Actions
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from dovtab.resources.operation import Operation
 
 Kind = Literal["integer", "text", "boolean", "object"]
 
 
-@dataclass(frozen=True, slots=True)
-class Members:
+class Members(NamedTuple):
     """What is known of the members of an object; anything else in it is passed on.
 
     Attributes:
@@ -29,8 +27,7 @@ class Members:
     when: tuple[str, tuple[str, ...]]
 
 
-@dataclass(frozen=True, slots=True)
-class Attribute:
+class Attribute(NamedTuple):
     """A member of the request's body.
 
     A text must not be empty. An integer is an id, 1 or more.
@@ -48,8 +45,7 @@ class Attribute:
     dated: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class ActionType:
+class ActionType(NamedTuple):
     """A value of ``type`` in a POST; ``by_tag``: it may also go to all of a tag."""
 
     name: str
@@ -57,8 +53,7 @@ class ActionType:
     by_tag: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class ByTag:
+class ByTag(NamedTuple):
     """How an action is started on everything that has a tag.
 
     Attributes:
@@ -71,8 +66,7 @@ class ByTag:
     members: Operation
 
 
-@dataclass(frozen=True, slots=True)
-class Acts:
+class Acts(NamedTuple):
     """How actions are started. An action has an id, a type, a status and a time.
 
     Attributes:

@@ -1,17 +1,18 @@
 """A request that the API knows.
 
+Named tuples, here and in `acts`: every start of the command makes these classes, and
+dataclasses take four times as long to make.
+
 Source: https://docs.digitalocean.com/reference/api/digitalocean/
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from string import Formatter
-from typing import Literal
+from typing import Literal, NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Filter:
+class Filter(NamedTuple):
     """A column whose ``=`` narrows a list on the API's side.
 
     Attributes:
@@ -22,8 +23,7 @@ class Filter:
     parameter: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
+class Operation(NamedTuple):
     """A request of the API.
 
     Attributes:
