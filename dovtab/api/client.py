@@ -41,6 +41,8 @@ from dovtab.version import VERSION
 _CONNECT_SECONDS = 10.0
 LARGEST_ANSWER = 64 << 20  # bytes; a page of 200 actions has a five-hundredth of it
 _POLICY = RetryPolicy()
+# Said by a proxy or a balancer: it waited long enough, or thinks that we did.
+_GIVEN_UP = frozenset({408, 499})
 _NEVER_SENT = (
     httpx.ConnectError,
     httpx.ConnectTimeout,
@@ -178,8 +180,10 @@ class Client:
             return rate_limit_delay(reply.headers, now=clock.time(), attempt=exchange.attempts)
         if reply.status in REPEATABLE_STATUSES:
             return self._pause(exchange, Failure.SERVER)
-        # Neither yes nor no: a 5xx of another kind, or a yes that cannot be read.
-        unclear = reply.status >= 500 or (reply.status < 400 and exchange.error is not None)
+        # Neither yes nor no: a 5xx of another kind, a request that somebody on the way
+        # gave up, or a yes that cannot be read.
+        no_yes = reply.status < 400 and exchange.error is not None
+        unclear = reply.status >= 500 or reply.status in _GIVEN_UP or no_yes
         exchange.uncertain = unclear and exchange.request.acts
         return None
 

@@ -64,6 +64,8 @@ A simulated account with ten Droplets: nothing here costs money or stops a machi
 
 _FLAGS = {"read-only": {"allow_actions": False}, "dry-run": {"dry_run": True}}
 _VALUES = {"context": "context", "api-url": "api_url"}
+_WITH_VALUE = {"init", "separator", "nullvalue", "encoding", *_VALUES}
+_OPTION = re.compile(r"--?[a-z][a-z-]*", re.I)
 _SQL = re.compile(r"\s*(select|with|insert|create|explain|pragma|values)\b.*\s", re.I | re.S)
 # Python notices Ctrl-C only when some of its code runs; this many steps of
 # SQLite's machine are over before anybody gets impatient.
@@ -153,6 +155,9 @@ class Shell(apsw.shell.Shell):
         raise self.Error(f"there is no option '{name}'; dovtab --help shows them")
 
     def process_args(self, args: list[str]) -> tuple[str | None, list[str], list[str]]:
+        misplaced = _misplaced(args)
+        if misplaced is not None:
+            raise self.Error(f"{misplaced} comes before the database, and its value with it")
         # With NO_COLOR set, apsw's shell takes every option for -nocolour.
         no_colour = os.environ.pop("NO_COLOR", None)
         try:
@@ -238,6 +243,14 @@ class Shell(apsw.shell.Shell):
         for name in [*(table.name for table in TABLES), REQUESTS]:
             if not cmd or any(self.db.execute("SELECT ? LIKE ?", (name, n)).get for n in cmd):
                 self.write(self.stdout, name + "\n")
+
+
+def _misplaced(args: list[str]) -> str | None:
+    """An option after the database: to a shell that is SQL, a comment, and done at once."""
+    rest = list(args)
+    while rest and rest[0].startswith("-"):
+        rest = rest[2 if rest[0].lstrip("-") in _WITH_VALUE else 1 :]
+    return next((arg for arg in rest[1:] if _OPTION.fullmatch(arg)), None)
 
 
 def main(argv: list[str] | None = None) -> int:

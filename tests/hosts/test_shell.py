@@ -52,6 +52,7 @@ def run(fleet: Simulator, tmp_path: Path) -> Run:
     return run_command
 
 
+REBOOT = "INSERT INTO droplet_actions(droplet_id, type) VALUES (1, 'reboot')"
 IDS = "SELECT id FROM droplet_actions WHERE droplet_id = 1 AND id > 101 ORDER BY id"
 
 
@@ -87,6 +88,10 @@ def test_output_modes_are_options(
         (("--api-url", "http://example.com", ":memory:", IDS), "api_url must be https://"),
         (("--demo", "--context", "qa", ":memory:", IDS), "--demo has an account of its own"),
         (("SELECT 1 AS one",), "the database comes before the SQL"),
+        ((":memory:", "--dry-run", REBOOT), "--dry-run comes before the database"),
+        ((":memory:", REBOOT, "--read-only"), "--read-only comes before the database"),
+        (("-box", ":memory:", REBOOT, "-json"), "-json comes before the database"),
+        (("--api-url", "x", ":memory:", "--context", "prod", REBOOT), "--context comes before"),
         (("nowhere/at/all.db", "SELECT 1"), "unable to open database file"),
     ],
 )  # fmt: skip
@@ -99,6 +104,11 @@ def test_what_fails_is_one_line_and_a_status(
     assert line.startswith("Error: ")
     assert message in line
     assert [path for path in tmp_path.iterdir() if path.name != "home"] == []
+
+
+def test_a_comment_among_the_sql_is_none_of_an_option(run: Run) -> None:
+    ran = run(":memory:", "-- a comment", "--dry-run\nSELECT 1", "SELECT -1")
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "1\n-1\n", "")
 
 
 def test_a_wrong_setting_in_the_environment_is_one_line(run: Run) -> None:

@@ -14,7 +14,13 @@ from datetime import UTC, datetime
 
 from dovtab.api.exchange import Json, Request
 from dovtab.engine.account import Account
-from dovtab.engine.acting.check import parent_request, positive_id, shown, tag_request
+from dovtab.engine.acting.check import (
+    parent_request,
+    positive_id,
+    same_attributes,
+    shown,
+    tag_request,
+)
 from dovtab.engine.acting.delivery import deliver
 from dovtab.engine.acting.posts import Post
 from dovtab.engine.acting.wait import Waits
@@ -50,7 +56,8 @@ def post(
     _check_allowed(account)
     name = _default_name(account)
     request = parent_request(table, acts, parent_id, type, attributes, default_name=name)
-    return _once(table, account, statement, request, (request.path, type, attributes))
+    key = request.path, type, same_attributes(attributes)
+    return _once(table, account, statement, request, key)
 
 
 def post_by_tag(
@@ -71,7 +78,8 @@ def post_by_tag(
     _check_allowed(account)
     name = _default_name(account)
     request = tag_request(acts, by_tag, tag_name, type, attributes, default_name=name)
-    return _once(table, account, statement, request, (request.path, type, attributes))
+    key = request.path, type, same_attributes(attributes)
+    return _once(table, account, statement, request, key)
 
 
 def row_request(

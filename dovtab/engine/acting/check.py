@@ -143,7 +143,33 @@ def _object(attributes: SqlValue) -> dict[str, Json]:
             """attributes must be a JSON object, such as '{"name": "before-upgrade"}',"""
             f" not {shown(attributes)}"
         )
+    _check_letters(decoded)
     return decoded
+
+
+def same_attributes(attributes: SqlValue) -> str:
+    """A text that is the same for attributes that mean the same.
+
+    >>> same_attributes(None) == same_attributes(" {} ")
+    True
+    >>> same_attributes('{"a": 1, "b": 2}') == same_attributes('{"b":2,"a":1}')
+    True
+    >>> same_attributes('{"a": 1}') == same_attributes('{"a": true}')
+    False
+
+    Raises:
+        ArgumentError: they are no JSON object.
+    """
+    return json.dumps(_object(attributes), sort_keys=True)
+
+
+def _check_letters(decoded: dict[str, Json]) -> None:
+    # To JSON, half of a surrogate pair is a letter; to UTF-8, which is sent, it is none.
+    try:
+        json.dumps(decoded, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        half = f"\\u{ord(error.object[error.start]):04x}"
+        raise ArgumentError(f"attributes has {half}, half of a letter, in it") from None
 
 
 def _no_twins(pairs: list[tuple[str, Json]]) -> dict[str, Json]:

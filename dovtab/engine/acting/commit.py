@@ -38,6 +38,11 @@ def send(table: Table, account: Account, posts: list[Post]) -> None:
         for post in posts:
             post.ended("dry-run")
         return
+    if account.interrupted():
+        # Nobody looks before the first thread is started, and then some would be sent.
+        for post in posts:
+            post.ended("refused", "interrupted before it was sent")
+        raise Interrupted("interrupted before anything was sent: see dovtab_posts")
     failures: list[DovtabError] = []
     for chains in _stages(posts):
         _send_chains(table, account, chains, failures)

@@ -202,6 +202,10 @@ WRONG = [
     ("wait(0, 1)", "droplet_id must be a whole number from 1, not 0"),
     ("wait(1, 'x')", "action_id must be a whole number from 1, not 'x'"),
     ("wait(1, 1, -1)", "timeout_seconds must be a number from 0 to 86400, not -1"),
+    (
+        "post(1, 'rename', '{\"name\": \"a\\ud800\"}')",
+        "attributes has \\ud800, half of a letter, in it",
+    ),
     ("wait(1, 1, 'soon')", "timeout_seconds must be a number from 0 to 86400, not 'soon'"),
 ]
 
@@ -241,6 +245,8 @@ def test_what_the_api_may_grow_is_passed_on(
         (Fault(kind="malformed_json", times=None), dovtab.AnswerError),
         (Fault(kind="empty", times=None), dovtab.AnswerError),
         (Fault(kind="redirect", times=None), dovtab.APIError),
+        (Fault(kind="status", status=408, times=None), dovtab.APIError),
+        (Fault(kind="status", status=499, times=None), dovtab.APIError),
     ],
 )  # fmt: skip
 def test_a_post_that_may_have_run_is_never_sent_again(

@@ -99,6 +99,21 @@ def test_by_tag_too(fleet: Simulator, db: apsw.Connection) -> None:
     assert posts(fleet) == ["/v2/droplets/actions"]
 
 
+def test_attributes_that_are_equal_as_json_are_one_call(
+    fleet: Simulator, db: apsw.Connection
+) -> None:
+    policy = ('{"plan": "weekly", "hour": 4}', ' {"hour":4,\n"plan":"weekly"}')
+    same = ", ".join(
+        "droplet_actions_post(1, 'enable_ipv6'" + a for a in (")", ", NULL)", ", '{}')")
+    )
+    post = "droplet_actions_post(2, 'enable_backups', json_object('backup_policy', json(?)))"
+    list(db.execute(f"SELECT {same}, {post}, {post}", policy))
+    # The name of a snapshot without one has the time in it, and is still the same call.
+    snapshot = "droplet_actions_post(3, 'snapshot') IS NULL"
+    list(db.execute(f"SELECT {snapshot}, {snapshot}"))
+    assert posts(fleet) == [f"/v2/droplets/{n}/actions" for n in (1, 2, 3)]
+
+
 def test_what_differs_is_sent_for_itself(fleet: Simulator, db: apsw.Connection) -> None:
     list(
         db.execute(
