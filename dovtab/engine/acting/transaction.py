@@ -43,7 +43,7 @@ from dovtab.engine.acting.posts import Post
 from dovtab.engine.acting.queue import Queue
 from dovtab.engine.reading.values import SqlValue
 from dovtab.engine.statement import Statement, Statements
-from dovtab.errors import NotAllowedError
+from dovtab.errors import ActionsError, NotAllowedError
 from dovtab.resources import Acts, Table
 
 
@@ -132,8 +132,15 @@ class Transaction:
             for post in posts:
                 post.ended("refused", error)
             raise error
-        if posts:
+        if not posts:
+            return
+        try:
             commit.send(self._table, self._account, posts)
+        except ActionsError as error:
+            # SQLite rolls back what COMMIT does not finish, and not what RELEASE does not.
+            if self._statements.current.text.lstrip().lower().startswith("release"):
+                error.args = (f"{error}; the transaction is still open: end it with ROLLBACK",)
+            raise
 
     def commit(self) -> None:
         """xCommit: what is queued has been sent."""

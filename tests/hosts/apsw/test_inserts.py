@@ -564,3 +564,22 @@ def test_an_interrupt_before_the_commit_sends_nothing(
     with pytest.raises(apsw.InterruptError):
         db.execute("COMMIT")
     assert posts(fleet) == []
+
+
+def test_a_release_that_fails_says_that_the_transaction_is_open(
+    fleet: Simulator, db: apsw.Connection
+) -> None:
+    db.execute("SAVEPOINT a")
+    db.execute(INSERT + "VALUES (99, 'reboot', NULL)")
+    with pytest.raises(
+        dovtab.ActionsError, match=r"404.*; the transaction is still open: end it"
+    ):
+        db.execute("RELEASE a")
+    assert db.in_transaction
+    db.execute("ROLLBACK")
+    db.execute("BEGIN")
+    db.execute(INSERT + "VALUES (99, 'reboot', NULL)")
+    with pytest.raises(dovtab.ActionsError) as caught:
+        db.execute("COMMIT")
+    assert "still open" not in str(caught.value)
+    assert not db.in_transaction
