@@ -120,6 +120,19 @@ def test_a_door_that_is_interrupted_stops_the_engine(fleet: Simulator, door: Doo
         door.select("droplet_actions", droplet_id=1)
 
 
+def test_an_interrupt_before_anything_is_sent_sends_nothing(
+    fleet: Simulator, door: Door
+) -> None:
+    """Whoever starts a thread first, and looks then, has sent something."""
+    door.interrupted = True
+    with pytest.raises(Interrupted, match="interrupted before anything was sent"):
+        door.insert("droplet_actions", *({"droplet_id": n, "type": "reboot"} for n in (1, 2)))
+    door.interrupted = False
+    rows = door.select("dovtab_posts", outcome="refused")
+    assert [row["error"] for row in rows] == ["interrupted before it was sent"] * 2
+    assert fleet.requests == []
+
+
 def test_a_door_is_asked_to_run_a_statement_ahead(fleet: Simulator, door: Door) -> None:
     """From the second request on that nobody had predicted."""
     table = door.connect("droplet_actions")

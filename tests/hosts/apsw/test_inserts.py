@@ -551,21 +551,6 @@ def test_a_wait_that_cannot_be_answered_ends_soon(
     assert sum(r.method == "GET" for r in fleet.requests) == 4
 
 
-def test_an_interrupt_before_the_commit_sends_nothing(
-    fleet: Simulator, db: apsw.Connection
-) -> None:
-    """Nobody looks until the first request is on its way, unless it is done on purpose."""
-    db.execute("BEGIN")
-    db.execute(INSERT + "SELECT id, 'enable_ipv6', NULL FROM inventory WHERE id < 9")
-    db.create_scalar_function("stop", lambda: db.interrupt(), 0)
-    running = db.execute("SELECT 1 UNION ALL SELECT 2")
-    next(running)
-    db.interrupt()
-    with pytest.raises(apsw.InterruptError):
-        db.execute("COMMIT")
-    assert posts(fleet) == []
-
-
 def test_a_release_that_fails_says_that_the_transaction_is_open(
     fleet: Simulator, db: apsw.Connection
 ) -> None:
