@@ -157,7 +157,9 @@ class Shell(apsw.shell.Shell):
     def process_args(self, args: list[str]) -> tuple[str | None, list[str], list[str]]:
         misplaced = _misplaced(args)
         if misplaced is not None:
-            raise self.Error(f"{misplaced} comes before the database, and its value with it")
+            raise self.Error(
+                f"{misplaced} comes before the database: dovtab [OPTIONS] DATABASE SQL"
+            )
         # With NO_COLOR set, apsw's shell takes every option for -nocolour.
         no_colour = os.environ.pop("NO_COLOR", None)
         try:

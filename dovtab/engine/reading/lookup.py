@@ -132,7 +132,7 @@ def _why_refused(table: Table, column: str) -> str:
         return (
             f"a {column} is one of one list, and here it cannot be known which: say"
             f" {key} = ... or {key} IN (...) beside it, of this table and with a value that"
-            f" is known first; for the account's list, do not use {key}"
+            f" is known first; for the account's list, use {table.reads.parent[-1]} instead"
         )
     if column == key:
         return f"{table.name} has no list of everything: say {key} = ... or {key} IN (...)"
