@@ -14,6 +14,8 @@ import pytest
 
 import dovtab
 from dovtab.api.settings import resolve
+from dovtab.engine.reading.lookup import lookup
+from dovtab.engine.reading.planner import EQ, Constraint, plan, read_idx_str
 from dovtab.hosts.apsw.connection import attach
 from dovtab.resources import DROPLET_ACTIONS
 from dovtab.simulator import ManualClock
@@ -183,3 +185,10 @@ def test_two_tables_make_their_own_rows_of_one_answer(
     for action in api.actions:
         action |= {"completed_at": None, "region_slug": None}
     assert db.execute(query).get == (251, 1)
+
+
+def test_a_table_without_a_parent_says_why_a_page_is_refused() -> None:
+    chosen = plan(DROPLETS, [Constraint("page", EQ, usable=False)], ordered=False)
+    _, arguments = read_idx_str(chosen.idx_str)
+    with pytest.raises(dovtab.ArgumentError, match=r"^a page is one of .* known first$"):
+        lookup(DROPLETS, arguments, [])

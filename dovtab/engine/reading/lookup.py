@@ -129,10 +129,12 @@ def _why_refused(table: Table, column: str) -> str:
             f" {column} = ... in the same join, with a value that is known first"
         )
     if column == page:
+        owner = table.reads.parent[-1:]
+        others = f"; for the account's list, use {owner[0]} instead" if owner else ""
         return (
             f"a {column} is one of one list, and here it cannot be known which: say"
             f" {key} = ... or {key} IN (...) beside it, of this table and with a value that"
-            f" is known first; for the account's list, use {table.reads.parent[-1]} instead"
+            f" is known first{others}"
         )
     if column == key:
         return f"{table.name} has no list of everything: say {key} = ... or {key} IN (...)"
