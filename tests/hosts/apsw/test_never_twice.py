@@ -13,7 +13,7 @@ from dovtab.engine.reading import held
 from dovtab.simulator import Simulator
 
 Connect = Callable[..., apsw.Connection]
-DROPLETS, EACH = 150, 200
+DROPLETS, EACH = 105, 200
 COUNT = "(SELECT count(a.id) FROM inventory i JOIN droplet_actions a ON a.droplet_id = i.id)"
 TWICE = f"SELECT {COUNT}, {COUNT}"
 
@@ -80,7 +80,7 @@ def test_pages_of_a_scan_that_ended_early_are_not_asked_for_again(
 def test_what_cannot_be_held_is_refused_and_not_asked_again(
     fleet: Simulator, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(held, "PACKED_BYTES", 20_000)
+    monkeypatch.setattr(held, "PACKED_BYTES", 2_000)
     db = with_inventory(connect())
     with pytest.raises(
         dovtab.TooManyRequestsError, match="read it once, into a table"
