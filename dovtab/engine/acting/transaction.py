@@ -6,8 +6,8 @@ here, and no table with another name than ours, unless its owner made it in his
 temp database.
 
 Theory of operation: how an INSERT is settled. SQLite undoes the rows of a
-statement that fails, and cannot tell a door in Python so, because the door is
-raising. It does count the rows that a statement changed, at its end, and only if
+statement that fails, but apsw cannot pass xRollbackTo on while an exception of ours
+is on its way. SQLite does count the rows that a statement changed, at its end, and only if
 the statement stands. So a transaction is in one of four states:
 
 ========  ===============================  ===================================

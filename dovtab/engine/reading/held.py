@@ -5,7 +5,7 @@ they asked again, a row that arrived meanwhile would be in one of the two; so wh
 a statement has read stays as it was until the statement ends, or starts an action
 there itself.
 
-Memory: the last ``UNPACKED_ROWS`` rows stay as they are; older answers are packed,
+Memory: the last ``UNPACKED_ROWS`` rows, and always the last answer, stay as they are; older answers are packed,
 to about 20 bytes a row, up to ``PACKED_BYTES``. What is beyond that is given up,
 and asking for it again is refused, never done in silence.
 """
@@ -62,8 +62,9 @@ class Held:
                 " kept it; asking again could give other rows: read it once, into a table"
                 " (CREATE TEMP TABLE ... AS SELECT ...)"
             )
-        if key in self._unpacked:
-            self._unpacked.move_to_end(key)
+        for kept in (self._unpacked, self._packed):
+            if key in kept:
+                kept.move_to_end(key)
         found = self._unpacked.get(key) or self._packed.get(key)
         return found[0] if found else None
 

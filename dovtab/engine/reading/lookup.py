@@ -13,9 +13,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from dovtab.api.pages import PER_PAGE_MAX
-from dovtab.engine.reading.planner import Argument
+from dovtab.engine.reading.planner import EVERYTHING, Argument
 from dovtab.engine.reading.values import SqlValue, integer, text
-from dovtab.errors import ArgumentError
+from dovtab.errors import ArgumentError, NotAllowedError
 from dovtab.resources import Table
 
 Value = SqlValue | set[SqlValue] | frozenset[SqlValue]
@@ -58,6 +58,11 @@ def lookup(table: Table, arguments: Sequence[Argument], argv: Sequence[Value]) -
             question that the API does not answer.
     """
     for argument in arguments:
+        if argument.how == "!" and argument.name == EVERYTHING:
+            raise NotAllowedError(
+                f"what was done to a {table.noun} cannot be changed: INSERT starts a new action"
+                " (a SELECT has to name the columns that it wants)"
+            )
         if argument.how == "!":
             raise ArgumentError(_why_refused(table, argument.name))
     keys: dict[tuple[str, ...], set[int]] = {}

@@ -32,6 +32,8 @@ EQ, ISNOTNULL, ISNULL, IS, LIMIT, OFFSET = 2, 70, 71, 72, 73, 74
 # rows, so reading the whole account has to look worse than a million lists, and a
 # plan that only says why it cannot be worse than anything that can.
 GET_COST, LIST_COST, ACCOUNT_COST, REFUSED_COST = 1e3, 1e4, 1e12, 1e99
+# Who looks at every column, as UPDATE does, means none of them in particular.
+EVERYTHING = "*"
 ROWS_IN_LIST, ROWS_IN_PAGE, ROWS_IN_ACCOUNT, VALUES_IN_SET = 50, 200, 1_000_000, 25
 
 
@@ -114,6 +116,8 @@ def plan(
     operation = _operation(table, parents, items)
     filters = _filters(operation, bound)
     refused = _refused(table, constraints, used, parents=parents, filters=filters, sizes=pager)
+    if refused in reads.pager and used >= {column.name for column in table.columns}:
+        refused = EVERYTHING
     if refused or operation is None:
         return _refusal(table, refused or table.key, len(constraints))
     keys = [*parents, *items] if operation.item is not None else parents

@@ -568,3 +568,15 @@ def test_a_release_that_fails_says_that_the_transaction_is_open(
         db.execute("COMMIT")
     assert "still open" not in str(caught.value)
     assert not db.in_transaction
+
+
+@pytest.mark.parametrize(
+    "where", ["", "WHERE droplet_id = 1", "WHERE id = 3", "WHERE page = 1"]
+)
+def test_an_update_says_why_it_is_refused(
+    fleet: Simulator, db: apsw.Connection, where: str
+) -> None:
+    """SQLite looks at every column for it, the page and its size among them."""
+    fleet.account.add_action(1, id=3)
+    with pytest.raises(dovtab.NotAllowedError, match="cannot be changed: INSERT starts a new"):
+        db.execute(f"UPDATE droplet_actions SET type = 'x' {where}")
