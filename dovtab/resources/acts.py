@@ -80,11 +80,6 @@ class Acts(NamedTuple):
     attributes: str = "attributes"
     by_tag: ByTag | None = None
 
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """The hidden columns that say what to do."""
-        return (*((self.by_tag.column,) if self.by_tag else ()), self.attributes)
-
 
 def by_name(*types: ActionType) -> dict[str, ActionType]:
     """As `Acts` wants them."""

@@ -56,8 +56,7 @@ def post(
     _check_allowed(account)
     name = _default_name(account)
     request = parent_request(table, acts, parent_id, type, attributes, default_name=name)
-    key = request.path, type, same_attributes(attributes)
-    return _once(table, account, statement, request, key)
+    return _once(table, account, statement, request, type, attributes)
 
 
 def post_by_tag(
@@ -78,8 +77,7 @@ def post_by_tag(
     _check_allowed(account)
     name = _default_name(account)
     request = tag_request(acts, by_tag, tag_name, type, attributes, default_name=name)
-    key = request.path, type, same_attributes(attributes)
-    return _once(table, account, statement, request, key)
+    return _once(table, account, statement, request, type, attributes)
 
 
 def row_request(
@@ -155,8 +153,10 @@ def _once(
     account: Account,
     statement: Statement,
     request: Request,
-    key: tuple[object, ...],
+    type: SqlValue,
+    attributes: SqlValue,
 ) -> str:
+    key = request.path, type, same_attributes(attributes)
     if key not in statement.post_results:
         sent = _send(table, account, statement, request)
         statement.post_results[key] = _text(sent, request.may_have_run)

@@ -16,6 +16,7 @@ from dovtab.api.pages import Page
 from dovtab.engine.account import Account
 from dovtab.engine.call import Call
 from dovtab.engine.reading.answer import Answer
+from dovtab.engine.reading.predictor import Predictor
 from dovtab.engine.reading.prefetch import Key, Send
 from dovtab.engine.reading.source import Pending, Source
 from dovtab.engine.statement import Statement
@@ -61,8 +62,10 @@ class Fetch:
         Raises:
             DovtabError: whatever keeps the next answer away.
         """
-        if statement.predictor is not None:
-            yield from ((request, self._known(request, statement)) for request in requests)
+        predictor = statement.predictor
+        if predictor is not None:
+            for request in requests:
+                yield request, self._known(request, statement, predictor)
             return
         upcoming = iter(requests)
         pending: deque[Pending] = deque()
@@ -102,7 +105,7 @@ class Fetch:
             DovtabError: whatever keeps the answer away.
         """
         if statement.predictor is not None:
-            return self._known(request, statement)
+            return self._known(request, statement, statement.predictor)
         pending = self._source.begin(request, statement)
         try:
             self._prefetch(pending, statement, siblings)
@@ -156,12 +159,13 @@ class Fetch:
             if not send():
                 return
 
-    def _known(self, request: Request, statement: Statement) -> Page[Row] | None:
+    def _known(
+        self, request: Request, statement: Statement, predictor: Predictor
+    ) -> Page[Row] | None:
         """In a speculative run: what is known of it; that it would be asked for is noted."""
         source, known = self._source, self._source.find(request, statement)
-        if statement.predictor is not None:
-            send = partial(source.prefetch, request, statement.original)
-            statement.predictor.record(source.key(request), send, known=known is not None)
+        send = partial(source.prefetch, request, statement.original)
+        predictor.record(source.key(request), send, known=known is not None)
         return None if known is None else known.page()
 
 
