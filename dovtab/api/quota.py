@@ -16,8 +16,9 @@ answered    `answered`, once for    it counts in each window until that long aft
 ==========  ======================  ==============================================
 
 Always: a request counts from before it can arrive until a window after its answer
-came, so that this count is never behind the API's. A request that was sent several
-times counts so often; one that was never sent, not at all. What other users of the
+came, so that this count is not behind the API's, but for a request that is being
+repeated: until its end, when it counts as often as it was sent, it has one slot. One
+that was never sent counts not at all. What other users of the
 token have made shows in ``ratelimit-remaining``, of the hour only: it is taken as
 the last answer told it, and forgotten a minute later, because nobody says when it
 expires.

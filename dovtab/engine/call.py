@@ -4,12 +4,13 @@ A blocking call inside xFilter would keep SQLite's interrupt waiting until the
 server answers. So the slow part runs in a thread, and the thread that belongs to
 SQLite looks up often enough to notice an interrupt or Ctrl-C.
 
-Theory of operation. A call is made, started, and done; nothing leads back.
+Theory of operation. A call is made, started, and done; nothing leads back. One that
+cannot be started is done at once, with that error, for whoever has joined it.
 
 ===========  ========================  =====================================
 state        who moves it              what holds
 ===========  ========================  =====================================
-made         whoever made it           no thread; one waits, its maker
+made         whoever made it           no thread; its maker waits, others may join
 started      `start`, once             one thread; ``waiting`` are interested
 cancelled    the last `release`        nobody waits; `join` refuses; the thread
                                        is told by an event and ends when it can
@@ -20,8 +21,9 @@ Always: everyone who made or joined a call releases it exactly once. Whether it
 is cancelled and whether it is done are independent: a call that nobody wants may
 still come to its end, and writes down what it did.
 
-A thread does not survive a fork. In a child, a call of the parent counts as done,
-has no result but an error, and takes no lock: who held it is not there.
+A thread does not survive a fork. In a child, a call of the parent counts as done and
+takes no lock: who held it is not there. If it was not done, it has no result but an
+error.
 
 Source: https://pkg.go.dev/golang.org/x/sync/singleflight
 """
@@ -68,7 +70,9 @@ class Call(Generic[T]):
             thread.start()
         except RuntimeError as error:
             self.started = False
-            raise NetworkError(f"no request can be sent: {error}") from None
+            self._error = NetworkError(f"no request can be sent: {error}")
+            self._done.set()
+            raise self._error from None
 
     @property
     def done(self) -> bool:

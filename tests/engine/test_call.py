@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from dovtab.engine.call import Call
-from dovtab.errors import Interrupted
+from dovtab.errors import Interrupted, NetworkError
 
 
 def never() -> bool:
@@ -60,3 +60,22 @@ def test_whoever_is_interrupted_does_not_stop_the_others() -> None:
     call.release()
     go.set()
     assert call.result(never) == 7
+
+
+def test_whoever_joined_one_that_cannot_be_started_does_not_wait_for_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Others may join before the thread is there, and then it never is."""
+
+    def no_thread(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    call: Call[int] = Call(lambda cancelled: 7)
+    assert call.join()
+    monkeypatch.setattr(threading.Thread, "start", no_thread)
+    with pytest.raises(NetworkError, match="no request can be sent"):
+        call.start()
+    assert call.done
+    looks = iter([False] * 5)  # More than that would be waiting.
+    with pytest.raises(NetworkError, match="no request can be sent"):
+        call.result(lambda: next(looks))

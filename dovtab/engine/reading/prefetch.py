@@ -23,6 +23,8 @@ outstanding  `sent`: it is on its way                   `take`, or `predicted`
 asked        `take` (a hit) or `missed`                 nothing: for good
 ===========  =========================================  ======================
 
+What is predicted is unknown again if it turns out to be known (`sent` with None) or if
+the next speculative run does not name it; what is outstanding, if that run does not.
 A miss of something that was predicted is a hit that came too early. A miss of
 something that nobody had predicted calls for a speculative run, from the second
 on, until too many of those were fruitless. Always: no key is in two states; what

@@ -138,8 +138,12 @@ class Source:
             # An action was started since: what it brought may be from before.
             pending.release()
             return None
-        if pending.exchange is not None:
-            statement.spend(account.settings.max_requests, self._table.key)
+        try:
+            if pending.exchange is not None:
+                statement.spend(account.settings.max_requests, self._table.key)
+        except BaseException:
+            pending.release()
+            raise
         return pending
 
     def _send(self, request: Request, statement: Statement | None) -> Pending:
