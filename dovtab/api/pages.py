@@ -7,7 +7,9 @@ finished when both agree, or when a page brings nothing; then it must hold at
 least as many distinct rows as the first page promised. Pages that were asked
 for side by side may each be of another moment, and a row can fall between two
 of them: then the list is read a second time, page after page. What is missing
-after that is an error: a list is never cut short in silence.
+after that is an error: a list is never cut short in silence. Nor is it read without
+an end: a page that only repeats needs as many new rows as it has, and the total tells
+of those; and a total may be wrong, but not by so much that there is twice as much.
 
 Pages are counted, not followed: a link's URL may name any host.
 
@@ -49,36 +51,49 @@ class Listing:
     next_page: int | None = 1
     again: bool = False
     _seen: set[Any] = field(default_factory=set)
+    _this_time: set[Any] = field(init=False)
     _received: int = 0
     _promised: int = 0
+
+    def __post_init__(self) -> None:
+        # The same set, until it is read again.
+        self._this_time = self._seen
 
     def take(self, page: Page[R]) -> list[R]:
         """The rows of the page ``next_page`` that no page had before.
 
         Raises:
-            AnswerError: this was the last page, and rows are still missing.
+            AnswerError: this was the last page, and rows are still missing; or there
+                would be no last page.
         """
         assert self.next_page is not None
         if self.next_page == 1:
             self._promised = page.total
         new = {row[0]: row for row in page.rows if row[0] not in self._seen}
         fresh = list(new.values())
+        repeats = self._this_time.issuperset(row[0] for row in page.rows)
         self._seen.update(new)
+        self._this_time.update(row[0] for row in page.rows)
         self._received += len(page.rows)
         agreed = self._received == page.total and not page.has_next
         if agreed or not page.rows:
             self._end()
-        elif not fresh and self._received >= page.total:
-            # New rows at the head may fill a page with old ones, but not past the end.
-            raise AnswerError(f"{self.where}: the pages repeat each other without an end")
-        else:
-            self.next_page += 1
+            return fresh
+        if repeats and len(page.rows) > page.total - self._promised:
+            raise AnswerError(f"{self.where}: the pages repeat each other")
+        if len(self._seen) > 2 * (page.total + PER_PAGE_MAX):
+            raise AnswerError(
+                f"{self.where}: the API promised {page.total} rows, gave {len(self._seen)}, and"
+                " goes on"
+            )
+        self.next_page += 1
         return fresh
 
     def restart(self) -> None:
         """Read again from page 1, in pages of another size, unless it is whole."""
         if self.next_page is not None:
             self.next_page, self._received = 1, 0
+            self._this_time = set()
 
     def _end(self) -> None:
         missing = len(self._seen) < self._promised

@@ -88,6 +88,22 @@ def test_a_row_that_fell_between_two_pages_is_found_when_they_are_read_again() -
     assert listing.next_page is None
 
 
+def test_a_page_that_comes_again_and_again_is_an_error_whatever_the_total() -> None:
+    """Two are enough: for old rows alone, as many new ones would have had to arrive."""
+    same = page([4, 3], 10**9, has_next=True)
+    listing = Listing("GET /list")
+    listing.take(same)
+    with pytest.raises(AnswerError, match="the pages repeat each other"):
+        listing.take(same)
+
+
+def test_a_list_without_an_end_is_an_error_in_a_few_pages() -> None:
+    listing, ids = Listing("GET /list"), iter(range(1, 10**9))
+    with pytest.raises(AnswerError, match="promised 10 rows, gave 600, and goes on"):
+        for _ in range(10):
+            listing.take(page([next(ids) for _ in range(200)], 10, has_next=True))
+
+
 def test_an_honest_list_takes_no_more_requests_than_its_pages() -> None:
     for count in (0, 1, 199, 200, 201, 400, 401):
         ids = list(range(count, 0, -1))

@@ -332,7 +332,7 @@ def test_an_answer_about_another_droplet_is_an_error(
             action["resource_id"] = 2
         return answer
 
-    simulator.fault(Fault(kind="answer", mutate=of_another))
+    simulator.fault(Fault(kind="answer", path="/1/", mutate=of_another))
     with pytest.raises(
         dovtab.AnswerError,
         match=r"^GET /v2/droplets/1/actions.*about another Droplet: resource_id is '2'",
