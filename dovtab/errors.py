@@ -76,12 +76,16 @@ class ActionsError(DovtabError):
     """Some of a transaction's actions were not sent, or nobody knows.
 
     Attributes:
-        sent, refused, unknown: how many.
+        sent, inferred, refused, unknown: how many; of an inferred one the answer was
+            lost, and an action that fits was found.
     """
 
-    def __init__(self, message: str, *, sent: int, refused: int, unknown: int) -> None:
+    def __init__(
+        self, message: str, *, sent: int, inferred: int, refused: int, unknown: int
+    ) -> None:
         super().__init__(message)
         self.sent = sent
+        self.inferred = inferred
         self.refused = refused
         self.unknown = unknown
 

@@ -91,8 +91,11 @@ def test_no_imports_go_round_in_a_circle() -> None:
 # What decides nothing by itself, but starts threads, keeps locks or asks the clock.
 IMPURE = {
     "account": "knows its process",
+    "acting/claims": "has a lock",
     "acting/commit": "is told by an event that nobody waits",
     "acting/delivery": "is told by an event that nobody waits",
+    "acting/lists": "is told by an event that nobody waits",
+    "acting/lost": "is told by an event that nobody waits",
     "acting/wait": "polls at random moments",
     "call": "is the thread",
     "reading/answer": "has a lock",

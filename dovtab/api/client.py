@@ -17,7 +17,7 @@ import json
 import random
 import time
 import weakref
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from http.cookiejar import CookieJar, DefaultCookiePolicy
@@ -139,6 +139,7 @@ class Client:
         clock: Clock,
         cancelled: Event,
         attempts: int | None = None,
+        before_attempt: Callable[[], None] = lambda: None,
     ) -> None:
         """Send a request until there is an answer, or no hope of one.
 
@@ -149,10 +150,12 @@ class Client:
             cancelled: set by whoever no longer wants the answer; a pause ends
                 and nothing more is sent.
             attempts: how often to send it at most; None: as the policies say.
+            before_attempt: called each time it is about to be sent.
         """
         request = exchange.request
         started, waited = clock.monotonic(), 0.0
         while not cancelled.is_set():
+            before_attempt()
             exchange.attempts += 1
             sent_at = clock.time()
             outcome = self._send(request, settings.timeout_seconds, cancelled)
@@ -188,7 +191,10 @@ class Client:
         return None
 
     def _after_loss(self, exchange: Exchange, lost: _Lost) -> float | None:
-        exchange.status = None
+        # What the attempt before it was answered is not this one's: a 429 says that
+        # nothing remains.
+        exchange.status = exchange.request_id = None
+        exchange.ratelimit_limit = exchange.ratelimit_remaining = None
         exchange.error = NetworkError(f"{exchange.request}: {lost.reason}")
         return self._pause(exchange, lost.failure)
 

@@ -175,18 +175,22 @@ class Account:
         *,
         patience: float | None = None,
         attempts: int | None = None,
+        before_attempt: Callable[[], None] = lambda: None,
     ) -> None:
         """Send it and wait; in a call's thread.
 
         Args:
             patience: seconds, if less than ``timeout_seconds``.
             attempts: how often it may be sent, if less often than usual.
+            before_attempt: called each time it is about to be sent.
         """
         shared, settings = self.shared(), self.settings
         if patience is not None and patience < settings.timeout_seconds:
             settings = replace(settings, timeout_seconds=max(patience, 0.001))
         try:
-            shared.client.exchange(exchange, settings, self.clock, cancelled, attempts)
+            shared.client.exchange(
+                exchange, settings, self.clock, cancelled, attempts, before_attempt
+            )
         finally:
             shared.quota.answered(
                 self.clock.monotonic(),

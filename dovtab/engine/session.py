@@ -158,8 +158,9 @@ class Session:
         if verb == "wait":
             statement = self.statements.current
 
-            def waits(action_id: int) -> Waits:
-                return self._waits_for(table, self.account.posts.context(table, action_id))
+            def waits(parent: int, action_id: int) -> Waits:
+                context = self.account.posts.context(table, parent, action_id)
+                return self._waits_for(table, context)
 
             return act.wait(table, self.account, statement, waits, *arguments)
         statement = self.statements.calling(f"{table.name}_post")

@@ -1,7 +1,8 @@
 """What the connections of a process share, if they use one token at one URL.
 
-The client and its open connections, the quota, and the cache. A forked child
-gets its own: two processes must not write into one socket.
+The client and its open connections, the quota, and the cache; and, whatever the
+token, whose an action is. A forked child gets its own: two processes must not
+write into one socket.
 """
 
 from __future__ import annotations
@@ -9,11 +10,10 @@ from __future__ import annotations
 import os
 import threading
 import weakref
-from collections import deque
 
 from dovtab.api.quota import Quota
 from dovtab.api.token import Token
-from dovtab.engine.acting.posts import KEPT, Post
+from dovtab.engine.acting.claims import Claims
 from dovtab.engine.reading.cache import Cache
 
 
@@ -21,21 +21,23 @@ class Shared:
     """One account's client, quota and cache; they live while a connection does.
 
     Attributes:
-        posts: what was asked for lately, by any connection of the process.
+        claims: of all tokens at this URL.
     """
 
-    def __init__(self, api_url: str, token: Token) -> None:
+    def __init__(self, api_url: str, token: Token, claims: Claims) -> None:
         # Only a request needs an HTTP library, and it takes a while to import.
         from dovtab.api.client import Client
 
         self.client = Client(api_url, token)
         self.quota = Quota()
         self.cache = Cache()
-        self.posts: deque[Post] = deque(maxlen=KEPT)
+        self.claims = claims
 
 
 _all: weakref.WeakValueDictionary[tuple[int, str, Token], Shared]
 _all = weakref.WeakValueDictionary()
+_claims: weakref.WeakValueDictionary[tuple[int, str], Claims]
+_claims = weakref.WeakValueDictionary()
 _lock = threading.Lock()
 
 
@@ -45,7 +47,9 @@ def shared(api_url: str, token: Token) -> Shared:
     with _lock:
         found = _all.get(key)
         if found is None:
-            found = _all[key] = Shared(api_url, token)
+            claims = _claims.get(key[:2]) or Claims()
+            _claims[key[:2]] = claims
+            found = _all[key] = Shared(api_url, token, claims)
         return found
 
 

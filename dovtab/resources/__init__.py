@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from dovtab.resources.action_types import ACTION_TYPES
-from dovtab.resources.acts import ActionType, Acts, Attribute, ByTag, Kind, Members, by_name
+from dovtab.resources.acts import (
+    ActionType,
+    Acts,
+    Attribute,
+    ByTag,
+    Kind,
+    Members,
+    Targets,
+    by_name,
+)
 from dovtab.resources.droplet_actions import DROPLET_ACTIONS
 from dovtab.resources.operation import Filter, Operation
 from dovtab.resources.resource import Cell, Column, Reads, Row, Table
@@ -27,5 +36,6 @@ __all__ = [
     "Reads",
     "Row",
     "Table",
+    "Targets",
     "by_name",
 ]

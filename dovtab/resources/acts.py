@@ -58,12 +58,28 @@ class ByTag(NamedTuple):
 
     Attributes:
         column: the hidden column, and the parameter of the query string.
-        members: lists what has the tag.
     """
 
     column: str
     post: Operation
-    members: Operation
+
+
+class Targets(NamedTuple):
+    """What actions are done to: how to list it.
+
+    Attributes:
+        list: it may be narrowed to a tag, by the parameter that `ByTag` names.
+        kinds: queries that give all of it, one after the other.
+        beside_tag: queries for what the list of a tag may leave out.
+        name, locked, tags: members of what is listed.
+    """
+
+    list: Operation
+    kinds: tuple[Mapping[str, str | int], ...]
+    beside_tag: tuple[Mapping[str, str | int], ...]
+    name: str = "name"
+    locked: str = "locked"
+    tags: str = "tags"
 
 
 class Acts(NamedTuple):
@@ -73,12 +89,14 @@ class Acts(NamedTuple):
         post: at the address of the parent.
         types: by name.
         attributes: the hidden column that holds those of an action, a JSON object.
+        targets: None: it cannot be listed.
     """
 
     post: Operation
     types: Mapping[str, ActionType]
     attributes: str = "attributes"
     by_tag: ByTag | None = None
+    targets: Targets | None = None
 
 
 def by_name(*types: ActionType) -> dict[str, ActionType]:

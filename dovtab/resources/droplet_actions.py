@@ -7,7 +7,7 @@ and, for the account-wide lists, #tag/Actions.
 from __future__ import annotations
 
 from dovtab.resources.action_types import ACTION_TYPES
-from dovtab.resources.acts import Acts, ByTag
+from dovtab.resources.acts import Acts, ByTag, Targets
 from dovtab.resources.operation import Operation
 from dovtab.resources.resource import Column, Reads, Table
 
@@ -60,7 +60,12 @@ DROPLET_ACTIONS = Table(
                 _UPDATE,
                 noun="Droplet",
             ),
+        ),
+        # Without type GPU Droplets are left out, and with a tag no type is allowed.
+        targets=Targets(
             Operation("droplets_list", "GET", "/v2/droplets", "droplets", _TAGGED),
+            kinds=({"type": "droplets"}, {"type": "gpus"}),
+            beside_tag=({"type": "gpus"},),
         ),
     ),
 )

@@ -121,7 +121,7 @@ def wait(
     table: Table,
     account: Account,
     statement: Statement,
-    waits: Callable[[int], Waits],
+    waits: Callable[[int, int], Waits],
     parent_id: SqlValue,
     action_id: SqlValue,
     timeout_seconds: SqlValue = None,
@@ -142,7 +142,7 @@ def wait(
     parent, item = table.key, table.reads.item[0]
     ids = {parent: positive_id(parent, parent_id), item: positive_id(item, action_id)}
     try:
-        return _text(waits(ids[item]).wait(ids, seconds), "")
+        return _text(waits(*ids.values()).wait(ids, seconds), "")
     finally:
         # What the statement holds of it is from before it ended.
         statement.held.invalidate(ids[parent])
@@ -165,7 +165,7 @@ def _once(
 
 def _send(table: Table, account: Account, statement: Statement, request: Request) -> Json:
     """The JSON value that a function gives."""
-    post = Post(request, table, account.context)
+    post = Post(request, table, account.context, statement.text)
     if account.settings.dry_run:
         account.posts.add(post).ended("dry-run")
         method = request.operation.method

@@ -7,7 +7,7 @@ so such a POST waits for all before it, and all after it wait for it.
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 from threading import Event
@@ -117,18 +117,19 @@ def _send_chain(
 
 
 def _error(posts: list[Post], failures: list[DovtabError]) -> ActionsError:
-    sent = sum(post.outcome == "sent" for post in posts)
-    unknown = sum(post.outcome == "unknown" for post in posts)
-    refused = len(posts) - sent - unknown
+    counts = Counter(post.outcome for post in posts)
     told = "; ".join(map(str, failures[:_SHOWN]))
     more = f"; and {len(failures) - _SHOWN} more" if len(failures) > _SHOWN else ""
+    inferred = f" {counts['inferred']} inferred," if counts["inferred"] else ""
     summary = (
-        f"{len(posts)} actions: {sent} sent, {refused} refused, {unknown} unknown; what was"
-        " sent stays sent, and dovtab_posts has all of them: "
+        f"{len(posts)} actions: {counts['sent']} sent,{inferred} {counts['refused']} refused,"
+        f" {counts['unknown']} unknown; what was sent stays sent, and dovtab_posts has all of"
+        " them: "
     )
     return ActionsError(
         f"{summary if len(posts) > 1 else ''}{told}{more}",
-        sent=sent,
-        refused=refused,
-        unknown=unknown,
+        sent=counts["sent"],
+        inferred=counts["inferred"],
+        refused=counts["refused"],
+        unknown=counts["unknown"],
     )

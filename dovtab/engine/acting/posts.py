@@ -9,9 +9,9 @@ from __future__ import annotations
 import json
 from collections import Counter, deque
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import count
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from dovtab.api.exchange import Exchange, Json, Request
 from dovtab.engine.journal import rfc3339
@@ -19,8 +19,23 @@ from dovtab.resources import Row, Table
 
 KEPT = 10_000
 
-Outcome = Literal["sent", "refused", "unknown", "dry-run"]
+Outcome = Literal["sent", "inferred", "refused", "unknown", "dry-run"]
 Columns = tuple[tuple[str, str], ...]
+
+
+class Started(NamedTuple):
+    """What a POST has done to one Droplet, as far as is known.
+
+    Attributes:
+        parent: the Droplet; None: the answer does not say.
+        id: the action's; None: nobody knows whether there is one.
+        error: why that is so, or how the action differs from what was asked for.
+    """
+
+    parent: int | None
+    id: int | None
+    outcome: Outcome
+    error: str | None = None
 
 
 def post_columns(tables: Sequence[Table]) -> Columns:
@@ -47,26 +62,31 @@ def post_columns(tables: Sequence[Table]) -> Columns:
     )
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Post:
     """One POST, and what became of it.
 
     Attributes:
         table: whose action it is.
         context: the account's, if it is not the connection's own.
-        sent_at: seconds since 1970; None: it was not sent.
-        outcome: unknown until it is known.
-        actions: what it is done to and the action, of each that was started; no
-            action for something of a tag about which nobody knows.
+        sql: the statement that asked for it.
+        targets: what has the tag, if somebody has looked before it was sent.
+        sent_at: when it was sent, for the last time, in seconds since 1970; None: it
+            was not.
+        outcome: unknown until it is known. It is ``sent`` if the answer said so, and
+            ``inferred`` if the answer was lost and the action was looked up.
+        started: what it has done to whom.
         error: why it was refused, or why its outcome is not known.
     """
 
     request: Request
     table: Table
     context: str | None = None
+    sql: str = ""
+    targets: frozenset[int] | None = None
     sent_at: float | None = None
     outcome: Outcome = "refused"
-    actions: list[tuple[int | None, int | None]] = field(default_factory=list)
+    started: Sequence[Started] = ()
     request_id: str | None = None
     error: str | None = "not sent"
     exchange: Exchange | None = None
@@ -75,6 +95,12 @@ class Post:
     def type(self) -> str:
         """What is to be done."""
         return str((self.request.body or {}).get("type"))
+
+    @property
+    def attributes(self) -> str | None:
+        """How, as JSON text."""
+        body = self.request.body or {}
+        return _text({name: body[name] for name in body if name != "type"} or None)
 
     @property
     def parent(self) -> int | None:
@@ -86,31 +112,41 @@ class Post:
         """Whether it goes to whatever has the tag."""
         return self.parent is None
 
-    def ended(self, outcome: Outcome, error: object = None) -> None:
+    @property
+    def tag_name(self) -> str | None:
+        """Which tag that is."""
+        return next((str(value) for value in self.request.query.values()), None)
+
+    def ended(
+        self, outcome: Outcome, error: object = None, started: Sequence[Started] = ()
+    ) -> None:
         """It is known now."""
         self.error = None if error is None else str(error)
+        self.started = started
         self.outcome = outcome
+
+    def outcomes(self) -> Sequence[Started]:
+        """Of each that it was done to; or of itself, if of none."""
+        return self.started or [Started(self.parent, None, self.outcome, self.error)]
 
     def ids(self) -> set[int]:
         """The actions that are known to be of this POST."""
-        return {id for _, id in self.actions if id}
+        return {started.id for started in self.started if started.id}
 
     def cells(self, seq: int) -> Iterable[dict[str, int | str | None]]:
         """By column, of each action that it has started; or of itself, if of none."""
-        body = self.request.body or {}
-        attributes = {name: value for name, value in body.items() if name != "type"}
-        for parent, action in self.actions or [(None, None)]:
+        for one in self.outcomes():
             yield {
                 "seq": seq,
                 "sent_at": None if self.sent_at is None else rfc3339(self.sent_at),
                 **{name: str(value) for name, value in self.request.query.items()},
-                self.table.key: self.parent if parent is None else parent,
+                self.table.key: one.parent,
                 "type": self.type,
-                "attributes": _text(attributes) if attributes else None,
-                "outcome": self.outcome if action is None else "sent",
-                "action_id": action,
+                "attributes": self.attributes,
+                "outcome": one.outcome,
+                "action_id": one.id,
                 "request_id": self.request_id,
-                "error": self.error if action is None else None,
+                "error": one.error,
             }
 
 
@@ -121,7 +157,7 @@ class Posts:
         self._seq = count(1)
         self._posts: deque[tuple[int, Post]] = deque()
         # Of those that are not kept: a wait must still not use another's token.
-        self._contexts: dict[tuple[str, int], str] = {}
+        self._contexts: dict[tuple[str, int | None, int], str] = {}
         self._reported = 0
 
     def add(self, post: Post) -> Post:
@@ -130,7 +166,8 @@ class Posts:
         if len(self._posts) > KEPT:
             _, oldest = self._posts.popleft()
             if oldest.context is not None:
-                keys = ((oldest.table.name, id) for id in oldest.ids())
+                known = [(parent, id) for parent, id, *_ in oldest.started if id]
+                keys = [(oldest.table.name, parent, id) for parent, id in known]
                 self._contexts |= dict.fromkeys(keys, oldest.context)
         return post
 
@@ -140,18 +177,27 @@ class Posts:
         return [tuple(cells.get(name) for name, _ in columns) for cells in found]
 
     def started(self, table: Table, context: str | None) -> list[tuple[int, int]]:
-        """What was acted on and the action, of all that one account sent, in their order."""
+        """What was acted on and the action, of all that one account started, in their order."""
         posts = [post for _, post in list(self._posts)]
         of_account = [p for p in posts if p.table is table and p.context == context]
-        pairs = (pair for post in of_account for pair in post.actions)
+        pairs = (started[:2] for post in of_account for started in post.started)
         return [(parent, id) for parent, id in pairs if parent and id]
 
-    def context(self, table: Table, action_id: int) -> str | None:
-        """The context of the account that started this action; None: our own, or nobody here."""
-        for _, post in list(self._posts):
-            if post.table is table and any(id == action_id for _, id in post.actions):
+    def context(self, table: Table, parent: int, action_id: int) -> str | None:
+        """The context of the account that started this action; None: our own, or nobody here.
+
+        If nobody knows of it, it may be what a POST to this Droplet with an unknown
+        outcome has started.
+        """
+        posts = [post for _, post in list(self._posts) if post.table is table]
+        for post in posts:
+            if (parent, action_id) in (started[:2] for started in post.started):
                 return post.context
-        return self._contexts.get((table.name, action_id))
+        key = table.name, parent, action_id
+        if key in self._contexts:
+            return self._contexts[key]
+        unknown = [p for p in posts if p.outcome == "unknown" and p.parent == parent]
+        return unknown[-1].context if unknown else None
 
     def unreported(self) -> Counter[str]:
         """How many have had which outcome, of those that nobody was told of."""
@@ -159,11 +205,14 @@ class Posts:
         self._reported = max((seq for seq, _ in new), default=self._reported)
         counts: Counter[str] = Counter()
         for _, post in new:
-            to_nobody = post.outcome == "sent" and not post.actions
-            outcome = f"sent to no {post.table.noun}" if to_nobody else post.outcome
-            counts[outcome] += len(post.actions) or 1
+            if post.outcome == "sent" and not post.started:
+                counts[f"sent to no {post.table.noun}"] += 1
+            else:
+                counts.update(one.outcome for one in post.outcomes())
         return Counter(dict(sorted(counts.items())))
 
 
-def _text(attributes: dict[str, Json]) -> str:
+def _text(attributes: dict[str, Json] | None) -> str | None:
+    if attributes is None:
+        return None
     return json.dumps(attributes, separators=(",", ":"), ensure_ascii=False)

@@ -124,10 +124,14 @@ class Cache:
                 self._known[name] = replace(known, weight=weight)
                 self._make_room()
 
-    def ids(self, parent: int) -> set[int]:
-        """The actions of a Droplet that somebody has seen."""
+    def ids(self, parent: int | None) -> set[int]:
+        """The actions of a Droplet that somebody has seen; None: of any."""
         with self._lock:
-            answers = [known.answer for known in self._known.values() if known.parent == parent]
+            answers = [
+                known.answer
+                for known in self._known.values()
+                if None in (parent, known.parent) or known.parent == parent
+            ]
         return set().union(*(answer.ids() for answer in answers))
 
     def drop(self, name: Name, answer: Answer) -> None:

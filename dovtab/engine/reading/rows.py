@@ -49,10 +49,35 @@ def read_objects(table: Table, request: Request, answer: Json) -> Page[tuple[int
     return Page([(item["id"], item) for item in objects], total, more)
 
 
+def read_started(table: Table, request: Request, answer: Json) -> list[Object]:
+    """The actions that a POST has started, as its answer says.
+
+    Raises:
+        AnswerError: it does not say that, or of something else than what was asked.
+    """
+    assert table.acts is not None
+    by_tag, is_one = table.acts.by_tag, request.operation is table.acts.post
+    fields = answer if isinstance(answer, dict) else {}
+    # For a tag with a single Droplet the API has been seen to answer with one object.
+    one = fields.get(table.acts.post.answer)
+    several = fields.get(by_tag.post.answer) if by_tag and not is_one else None
+    actions = [one] if isinstance(one, dict) else several
+    if not isinstance(actions, list) or not set(map(type, actions)) <= {dict}:
+        what = "action" if is_one else "list of actions"
+        raise AnswerError(f"{request}: the answer holds no {what}")
+    ids = [action.get("id") for action in actions]
+    _check_ids(request, ids)
+    if len(set(ids)) < len(ids):
+        raise AnswerError(f"{request}: the answer has the same action twice")
+    _check_parent(table, request, actions)
+    for action in actions:
+        _check_whose(table, request, action, may_be_absent=is_one)
+    return actions
+
+
 def is_object(item: Json) -> TypeGuard[Object]:
     """Whether this is an object with an id that SQLite can hold."""
-    id = item.get("id") if isinstance(item, dict) else None
-    return type(id) is int and 0 < id < 2**63
+    return isinstance(item, dict) and _is_id(item.get("id"))
 
 
 def complete(
@@ -128,6 +153,22 @@ def _check_parent(table: Table, request: Request, objects: Iterable[Object]) -> 
                 f"{request}: the answer is about another {table.noun}: {owner} is"
                 f" {str(whose)[:60]!r}"
             )
+
+
+def _check_whose(
+    table: Table, request: Request, action: Object, *, may_be_absent: bool
+) -> None:
+    """An action that was started is of one of the table's, and says of which."""
+    owner, keep = table.reads.parent[-1], table.reads.keep
+    whose = action.get(owner)
+    if not _is_id(whose) and not (whose is None and may_be_absent):
+        raise AnswerError(f"{request}: {owner} is {str(whose)[:60]!r}, which is no id")
+    if keep is not None and action.get(keep[0]) not in (None, keep[1]):
+        raise AnswerError(f"{request}: the answer is about something else than a {table.noun}")
+
+
+def _is_id(value: Json) -> bool:
+    return type(value) is int and 0 < value < 2**63
 
 
 def _rows(table: Table, where: object, objects: list[Object]) -> list[Row]:
