@@ -33,7 +33,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if options.control_port is not None:
                 control = Control(simulator, options.control_port)
                 stack.callback(control.stop)
-                lines.append(f"Control: {control.url}/_sim/state, /_sim/requests, /_sim/faults")
+                paths = "/_sim/state, /_sim/requests, /_sim/faults, /_sim/colleagues"
+                lines.append(f"Control: {control.url}{paths}")
         except OSError as reason:
             parser.error(f"cannot listen: {reason.strerror}")
         print("\n".join(lines), flush=True)

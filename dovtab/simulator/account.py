@@ -20,9 +20,9 @@ from dovtab.simulator.agenda import Agenda
 from dovtab.simulator.bodies import AskedAction
 from dovtab.simulator.catalogue import GPU_SIZE, SIZES
 from dovtab.simulator.clock import Clock, Moment, timestamp
+from dovtab.simulator.course import course, end
 from dovtab.simulator.fleet import populate
 from dovtab.simulator.ledger import Ledger
-from dovtab.simulator.lifecycle import LIFECYCLES
 from dovtab.simulator.model import Action, Droplet
 from dovtab.simulator.rules import Rules
 
@@ -145,7 +145,7 @@ class Account:
                 droplet.pending = action.id
                 if seconds is not None:
                     due = self.clock.time() + seconds
-                    self._agenda.add(due, partial(self._end, action, droplet, due))
+                    self._agenda.add(due, partial(end, action, droplet, due, self.rules))
             return action
 
     def add_foreign_action(
@@ -215,49 +215,56 @@ class Account:
         return sorted(alive, key=attrgetter("id"))
 
     def history(self, droplet_id: int | None = None) -> Sequence[Action]:
-        """The actions of a Droplet, or of the account, by id."""
+        """The actions of a Droplet, or of the account, by id, as lists show them."""
         return self._ledger.rows(droplet_id)
+
+    def started_by(self, action_id: int) -> str | None:
+        """The label of the token that started it, ``colleague``, or None: history."""
+        return self.actions[action_id].started_by
+
+    def started_by_request(self, action_id: int) -> int | None:
+        """The log's ``seq`` of the POST that started it, or None: no POST of the log."""
+        return self.actions[action_id].started_by_request
 
     # Acting
 
-    def start(self, droplet: Droplet, asked: AskedAction) -> Action:
-        """Start an action that the Droplet is fit for, and lock the Droplet."""
+    def start(
+        self,
+        droplet: Droplet,
+        asked: AskedAction,
+        by: str | None = None,
+        request: int | None = None,
+    ) -> Action:
+        """Start an action that the Droplet is fit for, and lock the Droplet.
+
+        Args:
+            by: the label of the token that asks for it; None: nobody, it just is.
+            request: the log's ``seq`` of the POST, if there is one.
+        """
         now = self.clock.time()
+        lag = self.rules.list_lag
         action = self._add(
-            None, asked.type, "in-progress", now, None, droplet.id, "droplet", droplet.region
+            None,
+            asked.type,
+            "in-progress",
+            now,
+            None,
+            droplet.id,
+            "droplet",
+            droplet.region,
+            listed=lag <= 0,
         )
+        if lag > 0:
+            self._agenda.add(now + lag, partial(self._ledger.show, action))
         action.visible_from = now + self.rules.new_action_404
+        action.started_by, action.started_by_request = by, request
         droplet.pending = action.id
-        life = LIFECYCLES[asked.type]
-        due = now + self.rules.durations.get(asked.type, life.seconds)
-        if droplet.fail_next or asked.type in self.rules.errored_types:
-            droplet.fail_next = False
-            self._agenda.add(due, partial(self._end, action, droplet, due, "errored"))
-            return action
-        ignored = asked.type == "shutdown" and self.rules.shutdown_ignored
-        if life.powered is not None and not ignored:
-            self._plan_power(droplet, life.powered, now, due)
-        change = partial(life.change, droplet, asked.attributes, self._images.__next__)
-        self._agenda.add(due, change)
-        self._agenda.add(due, partial(self._end, action, droplet, due))
+        errs = droplet.fail_next or asked.type in self.rules.errored_types
+        droplet.fail_next = False
+        new_image = self._images.__next__
+        for due, event in course(action, droplet, asked, now, self.rules, new_image, errs=errs):
+            self._agenda.add(due, event)
         return action
-
-    def _plan_power(self, droplet: Droplet, powered: bool, now: float, due: float) -> None:
-        """The power changes in the end; the status that is shown may be off beat."""
-        self._agenda.add(due, partial(setattr, droplet, "powered", powered))
-        half_way, late = (now + due) / 2, due + self.rules.status_lag
-        shown = half_way if self.rules.early_status else late
-        status = "active" if powered else "off"
-        self._agenda.add(shown, partial(setattr, droplet, "status", status))
-
-    def _end(
-        self, action: Action, droplet: Droplet, due: float, outcome: str = "completed"
-    ) -> None:
-        action.status = outcome
-        if outcome == "completed" or self.rules.errored_has_completed_at:
-            action.completed_at = timestamp(due)
-        if droplet.pending == action.id:
-            droplet.pending = None
 
     def _add(
         self,
@@ -269,6 +276,8 @@ class Account:
         resource_id: int | None,
         resource_type: str,
         region: str | None,
+        *,
+        listed: bool = True,
     ) -> Action:
         over = status != "in-progress"
         if started_at is None:
@@ -285,5 +294,5 @@ class Account:
             resource_type=resource_type,
             region_slug=region,
         )
-        self._ledger.add(action)
+        self._ledger.add(action, listed=listed)
         return action

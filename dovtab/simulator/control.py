@@ -1,8 +1,9 @@
 """A second port, to look behind the API and to break it while it runs.
 
 ``GET /_sim/state``, ``GET /_sim/requests``, ``POST /_sim/faults`` (a JSON
-object with the arguments of a Fault), ``DELETE /_sim/faults``. It is never
-part of the API's own port, where an unknown path must be the real 404.
+object with the arguments of a Fault), ``DELETE /_sim/faults``, and the same two
+for ``/_sim/colleagues`` (a Colleague's arguments). It is never part of the API's
+own port, where an unknown path must be the real 404.
 """
 
 from __future__ import annotations
@@ -10,15 +11,19 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import asdict
-from typing import Any
+from typing import Any, TypeVar
 
 from dovtab.simulator.answers import JSON_TYPE, Answer, encoded, error
+from dovtab.simulator.colleagues import Colleague
 from dovtab.simulator.faults import Fault
 from dovtab.simulator.log import LoggedRequest
 from dovtab.simulator.server import Server
 from dovtab.simulator.simulator import Simulator
 from dovtab.simulator.wire import Reply, Request
+
+Incident = TypeVar("Incident")
 
 
 class Control:
@@ -47,19 +52,16 @@ class Control:
             case "GET", "/_sim/requests":
                 return _json([_entry(logged) for logged in self._simulator.requests])
             case "POST", "/_sim/faults":
-                return self._add_fault(request.body)
+                return _added(Fault, self._simulator.fault, request.body)
             case "DELETE", "/_sim/faults":
                 self._simulator.clear_faults()
                 return Answer(204, b"")
+            case "POST", "/_sim/colleagues":
+                return _added(Colleague, self._simulator.colleague, request.body)
+            case "DELETE", "/_sim/colleagues":
+                self._simulator.clear_colleagues()
+                return Answer(204, b"")
         return error(404)
-
-    def _add_fault(self, body: bytes) -> Answer:
-        try:
-            fault = Fault(**json.loads(body))
-        except (ValueError, TypeError, re.error) as reason:
-            return error(422, str(reason))
-        self._simulator.fault(fault)
-        return Answer(204, b"")
 
     def _state(self) -> Any:
         account = self._simulator.account
@@ -70,6 +72,17 @@ class Control:
                 "droplets": [asdict(droplet) for droplet in account.droplets.values()],
                 "actions": Counter(action.status for action in account.actions.values()),
             }
+
+
+def _added(
+    kind: Callable[..., Incident], add: Callable[[Incident], None], body: bytes
+) -> Answer:
+    try:
+        incident = kind(**json.loads(body))
+    except (ValueError, TypeError, re.error) as reason:
+        return error(422, str(reason))
+    add(incident)
+    return Answer(204, b"")
 
 
 def _json(content: Any) -> Answer:

@@ -8,9 +8,7 @@ client cannot see, and must not guess.
 
 from __future__ import annotations
 
-import random
 import re
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -78,45 +76,3 @@ class Fault:
     def at_edge(self) -> bool:
         """The request never reaches the account."""
         return self.kind in AT_EDGE
-
-
-@dataclass(slots=True)
-class _Armed:
-    fault: Fault
-    seen: int = 0
-    hits: int = 0
-
-
-class Faults:
-    """The faults in force. The first that hits wins; later ones do not count it."""
-
-    def __init__(self, seed: int) -> None:
-        self._random = random.Random(seed)
-        self._lock = threading.Lock()
-        self._armed: list[_Armed] = []
-
-    def add(self, fault: Fault) -> None:
-        with self._lock:
-            self._armed.append(_Armed(fault))
-
-    def clear(self) -> None:
-        with self._lock:
-            self._armed.clear()
-
-    def hit(self, request: Request) -> Fault | None:
-        """The fault that befalls this request, if any."""
-        with self._lock:
-            for armed in self._armed:
-                if armed.fault.matches(request) and self._strikes(armed):
-                    return armed.fault
-        return None
-
-    def _strikes(self, armed: _Armed) -> bool:
-        fault = armed.fault
-        armed.seen += 1
-        if armed.seen <= fault.skip or (fault.times is not None and armed.hits >= fault.times):
-            return False
-        if fault.probability is not None and self._random.random() >= fault.probability:
-            return False
-        armed.hits += 1
-        return True

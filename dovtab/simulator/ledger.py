@@ -1,6 +1,8 @@
 """Every action there ever was, by id and by Droplet, kept in the order of ids.
 
 Lists are read by position, so a page costs the same however long the history.
+For the same reason an action that lists do not show yet is not in them at all:
+it takes its place when it is shown.
 """
 
 from __future__ import annotations
@@ -21,25 +23,33 @@ class Ledger:
         self.by_id: dict[int, Action] = {}
         self._all: list[Action] = []
         self._of: dict[int, list[Action]] = {}
+        self._largest: int | None = None
 
     def next_id(self) -> int:
-        """One more than the largest."""
-        return self._all[-1].id + 1 if self._all else FIRST_ACTION_ID
+        """One more than the largest, whether or not lists show that."""
+        return FIRST_ACTION_ID if self._largest is None else self._largest + 1
 
-    def add(self, action: Action) -> None:
-        """
+    def add(self, action: Action, *, listed: bool = True) -> None:
+        """Keep an action; one that is not listed has to be shown later.
+
         Raises:
             ValueError: there is an action with this id.
         """
         if action.id in self.by_id:
             raise ValueError(f"there is an action {action.id} already")
         self.by_id[action.id] = action
+        self._largest = action.id if self._largest is None else max(self._largest, action.id)
+        if listed:
+            self.show(action)
+
+    def show(self, action: Action) -> None:
+        """Put an action that was kept into the lists."""
         _insert(self._all, action)
         if action.resource_type == "droplet" and action.resource_id is not None:
             _insert(self._of.setdefault(action.resource_id, []), action)
 
     def rows(self, droplet_id: int | None = None) -> Sequence[Action]:
-        """A Droplet's actions, or all of the account's, by id."""
+        """A Droplet's actions, or all of the account's, by id, as far as they are shown."""
         return self._all if droplet_id is None else self._of.get(droplet_id, ())
 
 

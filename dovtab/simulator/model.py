@@ -21,7 +21,12 @@ _DAY = 86400
 
 @dataclass(slots=True)
 class Action:
-    """Something done to a resource. ``visible_from`` is in the clock's seconds."""
+    """Something done to a resource.
+
+    ``visible_from`` is in the clock's seconds. ``started_by`` is the label of the
+    token that started it, and ``started_by_request`` the log's ``seq`` of the
+    POST; both are None in history that was only added.
+    """
 
     id: int
     status: str
@@ -32,6 +37,8 @@ class Action:
     resource_type: str
     region_slug: str | None
     visible_from: float = 0.0
+    started_by: str | None = None
+    started_by_request: int | None = None
 
     def text(self, *, show_completed_at: bool = True) -> str:
         """The action as JSON text; pages of 200 make this worth writing by hand."""

@@ -38,11 +38,12 @@ Row = TypeVar("Row", bound=HasId)
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A request that found its operation; ``ids`` are the path's."""
+    """A request that found its operation; ``ids`` are the path's, ``seq`` the log's."""
 
     request: Request
     holder: Holder
     ids: Mapping[str, int]
+    seq: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +64,14 @@ class Api:
         self.account = account
         self.before_page: Callable[[int], object] | None = None
 
-    def answer(self, request: Request, holder: Holder | None, request_id: str) -> Answer:
-        """The account's answer, errors included."""
+    def answer(
+        self,
+        request: Request,
+        holder: Holder | None,
+        request_id: str,
+        seq: int | None = None,
+    ) -> Answer:
+        """The account's answer, errors included; ``seq`` is the request's in the log."""
         try:
             if holder is None:
                 raise Refused(401)
@@ -73,7 +80,7 @@ class Api:
             route, ids = _route(request)
             if route.is_list and self.before_page is not None:
                 self.before_page(asked_page(request.query, self.account.rules).number)
-            return self._perform(route, Call(request, holder, ids))
+            return self._perform(route, Call(request, holder, ids, seq))
         except Refused as refused:
             shown = request_id if self.account.rules.request_id_in_error else None
             answer = error(refused.status, refused.message, shown)
@@ -83,6 +90,24 @@ class Api:
         """The answer to a GET that nobody sent: not counted, not hooked."""
         route, ids = _route(request)
         return self._perform(route, Call(request, holder, ids))
+
+    def prepared(self, request: Request, holder: Holder) -> Callable[[], None]:
+        """What a POST that nobody sent would start if it came now, ready to be started.
+
+        The caller holds the account's lock until then.
+        """
+        self.account.settle()
+        try:
+            _, ids = _route(request)
+            asked, droplets = self._aimed(Call(request, holder, ids))
+        except Refused:
+            return lambda: None
+
+        def act() -> None:
+            for droplet in droplets:
+                self.account.start(droplet, asked, holder.label)
+
+        return act
 
     def _perform(self, route: Route, call: Call) -> Answer:
         call.holder.require(route.scope)
@@ -104,11 +129,14 @@ class Api:
         found = [
             droplet
             for droplet in self.account.living()
-            if (tag in droplet.tags if tag is not None else droplet.gpu == (kind == "gpus"))
+            if (droplet.gpu == (kind == "gpus") if tag is None else self._listed(droplet, tag))
             and (name is None or droplet.name.lower() == name.lower())
         ]
         now = self.account.clock.time()
         return self._page(call, "droplets", found, lambda droplet: _text(droplet, now))
+
+    def _listed(self, droplet: Droplet, tag: str) -> bool:
+        return tag in droplet.tags and (self.account.rules.gpus_in_tag_list or not droplet.gpu)
 
     def droplet(self, call: Call) -> Answer:
         droplet = self._living(call)
@@ -157,24 +185,30 @@ class Api:
     # Acting
 
     def act(self, call: Call) -> Answer:
-        asked = self._asked(call, by_tag=False)
+        (text,) = self._start(call)
+        return _one(text, 201)
+
+    def act_by_tag(self, call: Call) -> Answer:
+        return Answer(201, f'{{"actions":[{",".join(self._start(call))}]}}'.encode(), _JSON)
+
+    def _start(self, call: Call) -> list[str]:
+        asked, droplets = self._aimed(call)
+        by, seq = call.holder.label, call.seq
+        return [self.account.start(droplet, asked, by, seq).text() for droplet in droplets]
+
+    def _aimed(self, call: Call) -> tuple[AskedAction, list[Droplet]]:
+        """What a POST asks for, and the Droplets that are fit for it now."""
+        by_tag = "droplet_id" not in call.ids
+        asked = asked_action(call.request.body, self.account.rules, by_tag=by_tag)
+        if asked.type in _EXTRA_SCOPES:
+            call.holder.require(_EXTRA_SCOPES[asked.type])
+        if by_tag:
+            return asked, self._fit(self._tagged(call.request.query.get("tag_name", "")), asked)
         droplet = self._living(call)
         reason = refusal(droplet, asked.type, asked.attributes, self.account.rules)
         if reason is not None:
             raise Refused(422, reason)
-        return _one(self.account.start(droplet, asked).text(), 201)
-
-    def act_by_tag(self, call: Call) -> Answer:
-        asked = self._asked(call, by_tag=True)
-        fit = self._fit(self._tagged(call.request.query.get("tag_name", "")), asked)
-        texts = ",".join([self.account.start(droplet, asked).text() for droplet in fit])
-        return Answer(201, f'{{"actions":[{texts}]}}'.encode(), _JSON)
-
-    def _asked(self, call: Call, *, by_tag: bool) -> AskedAction:
-        asked = asked_action(call.request.body, self.account.rules, by_tag=by_tag)
-        if asked.type in _EXTRA_SCOPES:
-            call.holder.require(_EXTRA_SCOPES[asked.type])
-        return asked
+        return asked, [droplet]
 
     def _tagged(self, tag: str) -> list[Droplet]:
         rules = self.account.rules

@@ -44,6 +44,10 @@ class Rules:
     destroyed_droplet_actions: Literal["refuse", "list"] = "refuse"
     """The actions of a destroyed Droplet: 404, or still listed. Assumed."""
 
+    list_lag: float = 0.0
+    """Seconds for which a new action is missing from lists and their ``total``, though
+    it is readable by its id and locks its Droplet: observed."""
+
     # Power and preconditions
 
     shutdown_ignored: bool = False
@@ -68,6 +72,10 @@ class Rules:
     """``enable_private_networking`` is still known, as older clients think: assumed not."""
 
     # By tag
+
+    gpus_in_tag_list: bool = True
+    """``/v2/droplets?tag_name=`` lists GPU Droplets, too. Assumed: by default a list
+    has none, ``type`` cannot be combined with a tag, yet a POST by tag acts on all."""
 
     unknown_tag: Literal["empty", "404", "422"] = "empty"
     """POST to a tag that no Droplet has: 201 with no actions, or an error. Assumed."""

@@ -1,4 +1,4 @@
-"""The simulator: an account, its API, its faults, on a port.
+"""The simulator: an account, its API, its faults and its colleagues, on a port.
 
 Source: https://docs.digitalocean.com/reference/api/digitalocean/
 """
@@ -17,8 +17,10 @@ from dovtab.simulator.access import Holder
 from dovtab.simulator.account import Account
 from dovtab.simulator.answers import Answer
 from dovtab.simulator.clock import Clock, SystemClock
+from dovtab.simulator.colleagues import Colleague, beside
 from dovtab.simulator.damage import damaged, edge_answer, reply
-from dovtab.simulator.faults import Fault, Faults
+from dovtab.simulator.faults import Fault
+from dovtab.simulator.incidents import Incidents
 from dovtab.simulator.limits import RateLimit
 from dovtab.simulator.log import LoggedRequest, RequestLog
 from dovtab.simulator.routes import Api
@@ -28,6 +30,7 @@ from dovtab.simulator.wire import Reply, Request
 from dovtab.simulator.wrong_shapes import Asked
 
 TOKEN = "simulator"
+_LOST = Fault("close")
 _COOKIE = "__cf_bm=simulated; path=/; HttpOnly; Secure"
 
 
@@ -61,7 +64,10 @@ class Simulator:
         self.account = Account(self.clock, self.rules, seed)
         self.account.add_token(TOKEN, label=TOKEN)
         self._api = Api(self.account)
-        self._faults = Faults(seed)
+        self._faults: Incidents[Fault] = Incidents(random.Random(seed))
+        # Draws of their own, or each would join just the POSTs that a fault hits.
+        chance = random.Random(f"colleagues {seed}")
+        self._colleagues: Incidents[Colleague] = Incidents(chance)
         self._log = RequestLog()
         self._random = random.Random(seed)
         self._port = port
@@ -110,6 +116,13 @@ class Simulator:
     def clear_faults(self) -> None:
         self._faults.clear()
 
+    def colleague(self, colleague: Colleague) -> None:
+        """Let somebody else do what we do. Colleagues are tried in the order given."""
+        self._colleagues.add(colleague)
+
+    def clear_colleagues(self) -> None:
+        self._colleagues.clear()
+
     def before_page(self, hook: Callable[[int], object] | None) -> None:
         """Call this with its number before a page of a list is answered."""
         self._api.before_page = hook
@@ -117,8 +130,8 @@ class Simulator:
     def _respond(self, request: Request) -> Reply:
         holder = self.account.tokens.holder(request.headers.get("authorization"))
         seq = self._log.arrived(request, self.clock.time(), holder.label if holder else None)
-        fault = self._faults.hit(request)
-        answer = self._answer(request, holder, fault)
+        fault, colleague = self._befalling(request)
+        answer = self._answer(request, holder, seq, fault, colleague)
         delay = fault.seconds if fault is not None and fault.kind == "delay" else 0.0
         if self._server is not None and self.latency + delay > 0:
             self._server.wait(self.latency + delay)
@@ -127,14 +140,29 @@ class Simulator:
         self._log.answered(seq, None if lost else sent.status, fault.kind if fault else None)
         return sent
 
-    def _answer(self, request: Request, holder: Holder | None, fault: Fault | None) -> Answer:
+    def _befalling(self, request: Request) -> tuple[Fault | None, Colleague | None]:
+        fault, colleague = self._faults.hit(request), self._colleagues.hit(request)
+        at_edge = fault is not None and fault.at_edge
+        if colleague is not None and colleague.when == "instead" and not at_edge:
+            fault = _LOST
+        return fault, colleague
+
+    def _answer(
+        self,
+        request: Request,
+        holder: Holder | None,
+        seq: int,
+        fault: Fault | None,
+        colleague: Colleague | None,
+    ) -> Answer:
         request_id = str(uuid.UUID(int=self._random.getrandbits(128), version=4))
-        if fault is not None and fault.at_edge:
-            answer = edge_answer(fault, request_id)
-        else:
-            answer = self._api.answer(request, holder, request_id)
-            if fault is not None:
-                answer = damaged(fault, answer, self._asked(request, holder), request_id)
+        with beside(colleague, self._api, request):
+            if fault is not None and fault.at_edge:
+                answer = edge_answer(fault, request_id)
+            else:
+                answer = self._api.answer(request, holder, request_id, seq)
+        if fault is not None and not fault.at_edge:
+            answer = damaged(fault, answer, self._asked(request, holder), request_id)
         headers = self._headers(holder, request_id) | dict(answer.headers)
         return Answer(answer.status, answer.body, headers)
 

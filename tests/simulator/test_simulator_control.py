@@ -52,3 +52,24 @@ def test_a_fault_that_makes_no_sense_is_refused(control, body) -> None:
 
 def test_the_control_port_has_no_api(control) -> None:
     assert control.get("/v2/actions").status_code == 404
+
+
+def test_colleagues_are_set_and_cleared(sim, api, control) -> None:
+    colleague = {"path": "droplets", "times": None, "when": "before"}
+    assert control.post("/_sim/colleagues", json=colleague).status_code == 204
+    assert api.post("/v2/droplets/3164444/actions", json={"type": "reboot"}).status_code == 422
+    assert [sim.account.started_by(id) for id in sim.account.actions] == ["colleague"]
+
+    sim.account.add_droplet(1)
+    control.delete("/_sim/faults")
+    assert api.post("/v2/droplets/1/actions", json={"type": "reboot"}).status_code == 422
+    sim.account.add_droplet(2)
+    assert control.delete("/_sim/colleagues").status_code == 204
+    assert api.post("/v2/droplets/2/actions", json={"type": "reboot"}).status_code == 201
+
+
+@pytest.mark.parametrize(
+    "body", ['{"when": "x"}', "[]", "{", '{"path":"("}', '{"kind":"close"}']
+)
+def test_a_colleague_that_makes_no_sense_is_refused(control, body) -> None:
+    assert control.post("/_sim/colleagues", content=body).status_code == 422

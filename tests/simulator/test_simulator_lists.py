@@ -218,6 +218,22 @@ def test_droplets_are_filtered(simulate, connect, query, names) -> None:
     assert [row["name"] for row in rows] == names
 
 
+@pytest.mark.parametrize(("rule", "names"), [(True, ["g", "a"]), (False, ["a"])])
+def test_a_tag_may_list_no_gpus_and_still_act_on_them(simulate, connect, rule, names) -> None:
+    sim = simulate(gpus_in_tag_list=rule)
+    sim.account.add_droplet(1, "a", tags=["web"])
+    sim.account.add_droplet(2, "g", gpu=True, tags=["web"])
+    api = connect(sim)
+
+    body = api.get("/v2/droplets?tag_name=web").json()
+    assert [row["name"] for row in body["droplets"]] == names
+    assert body["meta"]["total"] == len(names)
+    gpus = api.get("/v2/droplets?type=gpus").json()["droplets"]
+    assert [row["name"] for row in gpus] == ["g"]
+    answer = api.post("/v2/droplets/actions?tag_name=web", json={"type": "shutdown"})
+    assert [action["resource_id"] for action in answer.json()["actions"]] == [1, 2]
+
+
 @pytest.mark.parametrize("query", ["tag_name=web&name=a", "tag_name=web&type=gpus", "type=x"])
 def test_filters_that_do_not_combine_are_refused(api, query) -> None:
     assert api.get(f"/v2/droplets?{query}").status_code == 422
