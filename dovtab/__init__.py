@@ -17,10 +17,12 @@ from dovtab.errors import (
     APIError,
     ArgumentError,
     DovtabError,
+    LogError,
     NetworkError,
     NotAllowedError,
     RateLimitError,
     SettingsError,
+    TooManyActionsError,
     TooManyRequestsError,
     WaitError,
 )
@@ -37,10 +39,12 @@ __all__ = [
     "AnswerError",
     "ArgumentError",
     "DovtabError",
+    "LogError",
     "NetworkError",
     "NotAllowedError",
     "RateLimitError",
     "SettingsError",
+    "TooManyActionsError",
     "TooManyRequestsError",
     "WaitError",
     "connect",
@@ -75,6 +79,12 @@ def connect(path: str = ":memory:", **settings: Any) -> apsw.Connection:
 
 def register(connection: apsw.Connection, **settings: Any) -> None:
     """Add the table ``droplet_actions`` and its functions to an open connection.
+
+    Where an outermost ``with connection:`` ends in a COMMIT that fails, because
+    actions were refused, apsw's own connections raise an apsw.SQLError, "SQL logic
+    error", and not our error: that is its ``__context__``. All is rolled back, and
+    ``dovtab_posts`` tells what was sent. A connection of `connect` raises ours, and
+    so do BEGIN and COMMIT as statements.
 
     Args:
         connection: of apsw; the standard library's sqlite3 has no virtual tables. An

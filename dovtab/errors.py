@@ -7,12 +7,14 @@
     ├── ArgumentError        a value in the SQL is wrong; nothing was sent for it
     ├── NotAllowedError      acting is off for this connection
     ├── TooManyRequestsError the statement would need more than max_requests
+    ├── TooManyActionsError  it would act on more Droplets than max_actions
     ├── APIError             the API answered with an error (status, id, request id)
     │   └── RateLimitError   the quota stays used up for longer than max_wait_seconds
     ├── AnswerError          the answer is not what the API documents
     ├── NetworkError         no answer: refused, lost, or out of time
     ├── ActionsError         some of a transaction's actions were not sent
     ├── WaitError            an action did not end within the time given
+    ├── LogError             the log of actions cannot be used, so nothing was sent
     └── Interrupted          the statement was interrupted
 
 The message is what the SQL user reads: one line, with what failed, the API's
@@ -40,6 +42,10 @@ class NotAllowedError(DovtabError):
 
 class TooManyRequestsError(DovtabError):
     """The statement would need more requests than ``max_requests``."""
+
+
+class TooManyActionsError(DovtabError):
+    """A transaction or a statement would act on more Droplets than ``max_actions``."""
 
 
 class APIError(DovtabError):
@@ -92,6 +98,10 @@ class ActionsError(DovtabError):
 
 class WaitError(DovtabError):
     """An action did not end within the time given."""
+
+
+class LogError(DovtabError):
+    """The log of actions cannot be used. Nothing was sent."""
 
 
 class Interrupted(DovtabError):

@@ -91,11 +91,17 @@ def test_no_imports_go_round_in_a_circle() -> None:
 # What decides nothing by itself, but starts threads, keeps locks or asks the clock.
 IMPURE = {
     "account": "knows its process",
+    "acting/after": "polls at random moments",
     "acting/claims": "has a lock",
     "acting/commit": "is told by an event that nobody waits",
     "acting/delivery": "is told by an event that nobody waits",
     "acting/lists": "is told by an event that nobody waits",
+    "acting/log": "is a file of this machine's",
     "acting/lost": "is told by an event that nobody waits",
+    "acting/permission": "is told by an event that nobody waits",
+    "acting/processes": "asks the system",
+    "acting/reconcile": "is told by an event that nobody waits",
+    "acting/schedule": "has a lock",
     "acting/wait": "polls at random moments",
     "call": "is the thread",
     "reading/answer": "has a lock",

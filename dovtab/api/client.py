@@ -153,12 +153,13 @@ class Client:
             before_attempt: called each time it is about to be sent.
         """
         request = exchange.request
-        started, waited = clock.monotonic(), 0.0
+        duration = waited = 0.0
         while not cancelled.is_set():
             before_attempt()
             exchange.attempts += 1
-            sent_at = clock.time()
+            sent_at, started = clock.time(), clock.monotonic()
             outcome = self._send(request, settings.timeout_seconds, cancelled)
+            duration += clock.monotonic() - started
             if isinstance(outcome, _Lost):
                 delay = self._after_loss(exchange, outcome)
             else:
@@ -176,7 +177,7 @@ class Client:
                         break
             if delay is None or exchange.attempts == attempts or clock.wait(cancelled, delay):
                 break
-        exchange.duration = clock.monotonic() - started
+        exchange.duration = duration
 
     def _after_reply(self, exchange: Exchange, reply: Reply, clock: Clock) -> float | None:
         if reply.status == 429:

@@ -65,7 +65,8 @@ class Exchange:
 
     Attributes:
         started_at: seconds since 1970.
-        duration: seconds, waits and repetitions included; None: it is under way.
+        duration: seconds that its attempts took, without the pauses between them; None:
+            it is under way.
         attempts: how often it was sent.
         status: of the last answer, or None.
         body: of a 2xx, until it is decoded.

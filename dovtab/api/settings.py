@@ -7,9 +7,11 @@ and only the first request needs it.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import ip_address
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,6 +19,7 @@ from dovtab.api.token import Token
 from dovtab.errors import SettingsError
 
 PUBLIC_API = "https://api.digitalocean.com"
+_STATE, _LOG = "~/.local/state", "dovtab/actions.db"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,9 @@ class Settings:
         api_url: where the API is; no path parameters, no final slash.
         allow_actions: whether SQL may start actions.
         dry_run: give the request an action would send, and send nothing.
+        max_actions: on how many Droplets a transaction, or a statement of functions, may
+            act; 0: on any number.
+        log: the file of the log of actions; None: there is none.
         concurrency: requests at once.
         cache_seconds: how long an answer may be used again.
         look_ahead: find out what a join is going to ask for, and ask side by side.
@@ -42,6 +48,8 @@ class Settings:
     api_url: str = PUBLIC_API
     allow_actions: bool = True
     dry_run: bool = False
+    max_actions: int = 25
+    log: str | None = None
     concurrency: int = 16
     cache_seconds: float = 5.0
     look_ahead: bool = True
@@ -54,6 +62,8 @@ _VARIABLES = {
     "api_url": "DIGITALOCEAN_API_URL",
     "allow_actions": "DOVTAB_ALLOW_ACTIONS",
     "dry_run": "DOVTAB_DRY_RUN",
+    "max_actions": "DOVTAB_MAX_ACTIONS",
+    "log": "DOVTAB_LOG",
     "concurrency": "DOVTAB_CONCURRENCY",
     "cache_seconds": "DOVTAB_CACHE_SECONDS",
     "look_ahead": "DOVTAB_LOOK_AHEAD",
@@ -67,7 +77,7 @@ def resolve(given: dict[str, Any], getenv: Callable[[str], str | None]) -> Setti
     """The settings for these keywords and this environment.
 
     The token is taken out of ``given`` and put back wrapped, so that no frame
-    above shows it if something else is wrong. None means not given.
+    above shows it if something else is wrong. None means not given, except for the log.
 
     Raises:
         SettingsError: a name is unknown or a value is not allowed.
@@ -82,9 +92,9 @@ def resolve(given: dict[str, Any], getenv: Callable[[str], str | None]) -> Setti
             f"there is no setting '{unknown[0]}'; there are: "
             + ", ".join(Settings.__dataclass_fields__)
         )
-    checked: dict[str, Any] = {}
+    checked: dict[str, Any] = {"log": _default_log(getenv)}
     for name, check in _CHECKS.items():
-        if given.get(name) is not None:
+        if given.get(name) is not None or (name == "log" and name in given):
             checked[name] = check(name, given[name])
         elif text := getenv(_VARIABLES.get(name, "")):
             checked[name] = check(_VARIABLES[name], text)
@@ -126,6 +136,20 @@ def _is_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def _log(name: str, value: object) -> str | None:
+    if value is None or value == "off":
+        return None
+    if isinstance(value, str | os.PathLike) and (path := os.fspath(value)):
+        return os.fsdecode(path)
+    raise SettingsError(f"{name} must be a file, or off: no log")
+
+
+def _default_log(getenv: Callable[[str], str | None]) -> str:
+    # The specification says that a relative path is to be ignored.
+    folder = Path(getenv("XDG_STATE_HOME") or "")
+    return str((folder if folder.is_absolute() else Path(_STATE)) / _LOG)
 
 
 def _boolean(name: str, value: object) -> bool:
@@ -174,6 +198,8 @@ _CHECKS: dict[str, Callable[[str, Any], object]] = {
     "concurrency": _number(1, 64, whole=True),
     "cache_seconds": _number(0, 86_400, whole=False),
     "look_ahead": _boolean,
+    "max_actions": _number(0, 1_000_000, whole=True),
+    "log": _log,
     "max_requests": _number(1, 1_000_000, whole=True),
     "max_wait_seconds": _number(0, 86_400, whole=False),
     "timeout_seconds": _number(0.001, 3_600, whole=False),

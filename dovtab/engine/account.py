@@ -18,6 +18,7 @@ from dovtab.api.credentials import find_token
 from dovtab.api.exchange import Exchange, Request
 from dovtab.api.quota import MINUTE_SECONDS
 from dovtab.api.settings import Settings
+from dovtab.engine.acting.log import ActionLog
 from dovtab.engine.acting.posts import Posts
 from dovtab.engine.call import Call
 from dovtab.engine.interruption import not_answered, not_sent
@@ -44,6 +45,8 @@ class Account:
 
     Attributes:
         context: of doctl's, if it is not the connection's own account.
+        confirm: asks somebody a question that can be answered with yes; None: there is
+            nobody to ask.
         quota_seconds: how long the quota holds up the next request.
     """
 
@@ -59,9 +62,11 @@ class Account:
         self.clock = clock or SystemClock()
         self.wait_over = wait_over
         self.context: str | None = None
+        self.confirm: Callable[[str], bool] | None = None
         self.quota_seconds = 0.0
         self.journal = Journal()
         self.posts = Posts()
+        self.log = ActionLog(settings.log)
         self._shared: Shared | None = None
         self._process = 0
 
@@ -69,8 +74,8 @@ class Account:
         """The account of another context of doctl's, with the same records."""
         settings = replace(self.settings, token=None, context=context)
         other = Account(settings, self.interrupted, self.clock, self.wait_over)
-        other.context = context
-        other.journal, other.posts = self.journal, self.posts
+        other.context, other.confirm = context, self.confirm
+        other.journal, other.posts, other.log = self.journal, self.posts, self.log
         return other
 
     def wait_for(self, call: Call[T]) -> T:

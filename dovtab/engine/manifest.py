@@ -14,8 +14,9 @@ from typing import Literal, NamedTuple
 
 from dovtab.resources import Table
 
-REQUESTS, POSTS = "dovtab_requests", "dovtab_posts"
-Verb = Literal["post", "post_by_tag", "wait"]
+REQUESTS, POSTS, PLAN, LOG = "dovtab_requests", "dovtab_posts", "dovtab_plan", "dovtab_log"
+RECORDS = (REQUESTS, POSTS, PLAN, LOG)
+Verb = Literal["post", "post_by_tag", "wait", "outcome", "reconcile"]
 
 
 class Module(NamedTuple):
@@ -32,7 +33,7 @@ class Module(NamedTuple):
 
 
 class Function(NamedTuple):
-    """A function of two or three arguments.
+    """A function and how many arguments it takes.
 
     It acts on the world or waits for it, so it is not DETERMINISTIC (SQLite would
     call it once for many rows) and is DIRECTONLY: no view, trigger, default or
@@ -40,11 +41,13 @@ class Function(NamedTuple):
 
     Attributes:
         usage: how it is called, for people.
+        arguments: the least and the largest number of them.
         of: the table that it belongs to, and what it does there.
     """
 
     name: str
     usage: str
+    arguments: tuple[int, int]
     of: tuple[Table, Verb]
 
 
@@ -60,10 +63,10 @@ def manifest(tables: Sequence[Table]) -> Manifest:
 
     >>> from dovtab.resources import TABLES
     >>> [module.name for module in manifest(TABLES).modules]
-    ['droplet_actions', 'dovtab_requests', 'dovtab_posts']
+    ['droplet_actions', 'dovtab_requests', 'dovtab_posts', 'dovtab_plan', 'dovtab_log']
     """
     modules = [Module(t.name, creatable=True, writable=t.acts is not None) for t in tables]
-    records = [Module(name, creatable=False, writable=False) for name in (REQUESTS, POSTS)]
+    records = [Module(name, creatable=False, writable=False) for name in RECORDS]
     functions = [function for table in tables for function in _functions(table)]
     return Manifest((*modules, *records), tuple(functions))
 
@@ -77,7 +80,14 @@ def _functions(table: Table) -> list[Function]:
         arguments["post_by_tag"] = f"{table.acts.by_tag.column}, {attributes}"
     if table.reads.get is not None and table.reads.ended is not None:
         arguments["wait"] = f"{table.key}, {item} [, timeout_seconds]"
+        arguments["outcome"] = arguments["wait"]
+    arguments["reconcile"] = ""
     return [
-        Function(f"{table.name}_{verb}", f"{table.name}_{verb}({takes})", (table, verb))
+        Function(
+            f"{table.name}_{verb}",
+            f"{table.name}_{verb}({takes})",
+            (2, 3) if takes else (0, 0),
+            (table, verb),
+        )
         for verb, takes in arguments.items()
     ]

@@ -19,7 +19,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
 from dovtab.api.settings import Settings
-from dovtab.engine.manifest import POSTS, REQUESTS, Function, Manifest, manifest
+from dovtab.engine.manifest import LOG, PLAN, POSTS, REQUESTS, Function, Manifest, manifest
 from dovtab.engine.statement import Statement, Statements
 from dovtab.errors import ArgumentError, SettingsError
 from dovtab.resources import TABLES, Table
@@ -27,6 +27,7 @@ from dovtab.resources import TABLES, Table
 if TYPE_CHECKING:
     from dovtab.api.clock import Clock
     from dovtab.engine.account import Account
+    from dovtab.engine.acting.posts import Post
     from dovtab.engine.acting.wait import Waits
     from dovtab.engine.reading.values import SqlValue
     from dovtab.engine.table import RecordTable, VirtualTable
@@ -57,6 +58,13 @@ class Observer(Protocol):
 
     def wait_over(self) -> None:
         """And now it does not."""
+
+    @property
+    def asks(self) -> bool:
+        """Whether there is somebody who can be asked."""
+
+    def confirm(self, question: str) -> bool:
+        """Ask him; whether he has said yes."""
 
     def ended(self, outcomes: Counter[str]) -> None:
         """No statement runs any more; so many actions have had these outcomes since."""
@@ -100,8 +108,26 @@ class Session:
         """The connection's own."""
         from dovtab.engine.account import Account
 
-        wait_over = self._observer.wait_over if self._observer else lambda: None
-        return Account(self._settings, self._is_interrupted, self._clock, wait_over)
+        observer = self._observer
+        wait_over = observer.wait_over if observer else lambda: None
+        account = Account(self._settings, self._is_interrupted, self._clock, wait_over)
+        account.confirm = observer.confirm if observer and observer.asks else None
+        return account
+
+    @property
+    def queued(self) -> int:
+        """How many actions the open transaction has asked for."""
+        return len(self._queued())
+
+    @property
+    def unfinished(self) -> str | None:
+        """What to tell of actions whose process is gone and left no outcome; once.
+
+        It asks nobody but the log, and that only if there is one.
+        """
+        from dovtab.engine.acting.unfinished import tell_once
+
+        return tell_once(self.account.log, self.account.clock.time())
 
     def connect(
         self, module: str, database: str, table: str, arguments: Sequence[SqlValue]
@@ -115,16 +141,24 @@ class Session:
         Raises:
             SettingsError: the arguments are not allowed, or not there.
         """
-        from dovtab.engine.acting.posts import post_columns
+        from dovtab.engine.acting.entry import log_columns, log_rows
+        from dovtab.engine.acting.posts import plan_columns, plan_rows, post_columns
         from dovtab.engine.acting.transaction import Transaction
         from dovtab.engine.journal import REQUEST_COLUMNS
         from dovtab.engine.table import RecordTable, VirtualTable
 
+        tables = tuple(self._tables.values())
         if module == REQUESTS:
             return RecordTable(module, REQUEST_COLUMNS, self.account.journal.requests)
         if module == POSTS:
-            columns = post_columns(tuple(self._tables.values()))
-            return RecordTable(module, columns, lambda: self.account.posts.rows(columns))
+            posted = post_columns(tables)
+            return RecordTable(module, posted, lambda: self.account.posts.rows(posted))
+        if module == PLAN:
+            planned = plan_columns(tables)
+            return RecordTable(module, planned, lambda: plan_rows(self._queued(), planned))
+        if module == LOG:
+            logged, log = log_columns(tables), self.account.log
+            return RecordTable(module, logged, lambda: log_rows(log.entries(), logged, tables))
         resource = self._tables[module]
         account = self._account(context_named(module, database, arguments))
         transaction = None
@@ -135,6 +169,7 @@ class Session:
                 account,
                 self.statements,
                 self._host.total_changes,
+                name=table,
                 is_users=database == "temp" or table.lower() == resource.name,
             )
         run_ahead = self._host.run_ahead if self._settings.look_ahead else None
@@ -150,24 +185,32 @@ class Session:
         from dovtab.engine.acting import act
 
         # SQLite's own message for a wrong count does not say what is right.
-        if not 2 <= len(arguments) <= 3:
+        least, most = function.arguments
+        if not least <= len(arguments) <= most:
             raise ArgumentError(f"it is called as {function.usage}")
         table, verb = function.of
         acts = table.acts
         assert acts is not None
-        if verb == "wait":
+        if verb in ("wait", "outcome"):
             statement = self.statements.current
 
             def waits(parent: int, action_id: int) -> Waits:
                 context = self.account.posts.context(table, parent, action_id)
                 return self._waits_for(table, context)
 
-            return act.wait(table, self.account, statement, waits, *arguments)
+            wait = act.wait if verb == "wait" else act.outcome
+            return wait(table, self.account, statement, waits, *arguments)
+        if verb == "reconcile":
+            return act.reconcile(table, [self.account, *self._contexts.values()])
         statement = self.statements.calling(f"{table.name}_post")
         if verb == "post":
             return act.post(table, acts, self.account, statement, *arguments)
         assert acts.by_tag is not None
         return act.post_by_tag(table, acts, acts.by_tag, self.account, statement, *arguments)
+
+    def _queued(self) -> Sequence[Post]:
+        inserts = self.statements.inserts
+        return inserts.posts if inserts is not None else ()
 
     def _account(self, context: str | None) -> Account:
         if context is None:

@@ -9,14 +9,19 @@ The clock only orders things in this process, so the machine's own will do.
 
 from __future__ import annotations
 
+import re
 import time
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Protocol
 
+from dovtab.engine.acting.posts import Post
+from dovtab.engine.acting.reach import Reach, Target
 from dovtab.engine.reading.held import Held
 from dovtab.engine.reading.predictor import Predictor
 from dovtab.engine.reading.prefetch import Outstanding, Prefetch
-from dovtab.errors import ArgumentError, TooManyRequestsError
+from dovtab.errors import ArgumentError, NotAllowedError, TooManyRequestsError
+
+_DROP = re.compile(r"\s*drop\s+table\b", re.I)
 
 
 class Statement:
@@ -37,6 +42,9 @@ class Statement:
         predictor: there if this is no statement of the user's, but a speculative
             run of ``original``.
         post_results: the answers of functions that act, by what they were asked.
+        reach: what its functions have acted on.
+        targets: all that can be acted on, if it has looked, or why it could not.
+        progress: there if it can say more than its requests do of how far it is.
         at_end: to be called when it ends.
         when_other_ends: told of others that end while this one is running.
     """
@@ -52,9 +60,12 @@ class Statement:
         "post_results",
         "predictor",
         "prefetch",
+        "progress",
+        "reach",
         "reads",
         "requests",
         "started_ns",
+        "targets",
         "text",
         "triggered",
         "when_other_ends",
@@ -75,6 +86,9 @@ class Statement:
         self.predictor: Predictor | None = None
         self.original: Statement = self
         self.post_results: dict[tuple[object, ...], str] = {}
+        self.reach = Reach()
+        self.targets: Mapping[int, Target] | str | None = None
+        self.progress: Callable[[], str] | None = None
         self.at_end: list[Callable[[], None]] = []
         self.when_other_ends: list[Callable[[Statement], None]] = []
 
@@ -130,6 +144,20 @@ class Statement:
         self.actions += acts
 
 
+class Inserts(Protocol):
+    """The rows of a transaction that ask for actions.
+
+    Attributes:
+        name: of the table that has them.
+    """
+
+    name: str
+
+    @property
+    def posts(self) -> Sequence[Post]:
+        """Those actions, in their order."""
+
+
 class Statements:
     """The statements that are running on a connection, oldest first.
 
@@ -144,8 +172,22 @@ class Statements:
     def __init__(self, all_ended: Callable[[], None] = lambda: None) -> None:
         self._all_ended = all_ended
         self._running: dict[int, Statement] = {}
-        self.inserts: object = None
+        self.inserts: Inserts | None = None
         self.before_next: list[Callable[[], None]] = []
+
+    def check(self, text: str) -> None:
+        """A door that can refuse a statement is about to run this one.
+
+        Raises:
+            NotAllowedError: it would drop a table that has actions to send.
+        """
+        if self.inserts is not None and _DROP.match(text):
+            dropped = self.inserts.name.lower() in text.lower()
+            if dropped and self.inserts.posts:
+                raise NotAllowedError(
+                    f"{self.inserts.name} has actions that were not sent yet: COMMIT or"
+                    " ROLLBACK before it is dropped"
+                )
 
     def began(self, id: int, statement: Statement) -> None:
         """A statement takes its first step.

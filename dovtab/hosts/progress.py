@@ -1,8 +1,8 @@
 """What a shell shows of a statement: how far it is, and what it started.
 
 While a statement that takes long is waiting, a line on the terminal shows how many
-requests were made, how many are known to be needed, and how long the quota will
-hold up the next. It is gone before anything else can be printed, and it is drawn
+requests were made and how many are known to be needed, or how many actions have
+ended, and how long the quota will hold up the next. It is gone before anything else can be printed, and it is drawn
 while somebody waits anyway, in his own thread.
 
 Source: https://tqdm.github.io/
@@ -10,6 +10,7 @@ Source: https://tqdm.github.io/
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from typing import TYPE_CHECKING, Never, TextIO
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from tqdm import tqdm
 
 PATIENCE_SECONDS = 1.0
-_FORMAT = "{desc}: {n_fmt} of {total_fmt} [{elapsed}{postfix}]"
+_FORMAT = "{desc} [{elapsed}{postfix}]"
 
 
 class Progress:
@@ -28,9 +29,11 @@ class Progress:
     Args:
         stream: where it says what was started.
         draws: whether that is a terminal, on which a line can be drawn.
+        asks: whether somebody sits there who can answer.
     """
 
-    def __init__(self, stream: TextIO, *, draws: bool = True) -> None:
+    def __init__(self, stream: TextIO, *, draws: bool = True, asks: bool = False) -> None:
+        self.asks = asks
         self._stream = stream
         self._draws = draws
         self._bar: tqdm[Never] | None = None
@@ -45,9 +48,12 @@ class Progress:
         if age < PATIENCE_SECONDS or not self._draws:
             return
         if self._bar is None:
-            self._bar = self._new(statement, age)
-        self._bar.n, self._bar.total = statement.requests, statement.expected
+            self._bar = self._new(age)
+        told = f"requests: {statement.requests} of {statement.expected}"
+        if statement.progress is not None:
+            told = statement.progress()
         waits = f"waiting {quota_seconds:.0f} s for the quota" if quota_seconds else ""
+        self._bar.set_description_str(told, refresh=False)
         self._bar.set_postfix_str(waits, refresh=False)
         self._bar.refresh()
 
@@ -55,6 +61,13 @@ class Progress:
         """Wipe the line; something else may be printed now."""
         if self._bar is not None:
             self._bar.clear()
+
+    def confirm(self, question: str) -> bool:
+        """Ask, and read a line; anything but a yes is a no."""
+        self.wait_over()
+        self._stream.write(question)
+        self._stream.flush()
+        return sys.stdin.readline().strip().lower() in ("y", "yes")
 
     def ended(self, outcomes: Counter[str]) -> None:
         """Say what was started, if anything was."""
@@ -65,16 +78,13 @@ class Progress:
             told = ", ".join(f"{count} {outcome}" for outcome, count in outcomes.items())
             self._stream.write(f"actions: {told}; see dovtab_posts\n")
 
-    def _new(self, statement: Statement, age: float) -> tqdm[Never]:
+    def _new(self, age: float) -> tqdm[Never]:
         # Few statements take so long, and the import takes a while itself.
         from tqdm import tqdm
 
         # No thread that watches over it: it is drawn often enough.
         tqdm.monitor_interval = 0
         bar: tqdm[Never] = tqdm(
-            desc="requests",
-            initial=statement.requests,
-            total=statement.expected,
             file=self._stream,
             leave=False,
             bar_format=_FORMAT,

@@ -13,7 +13,6 @@ import io
 import os
 import re
 import sys
-import weakref
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -22,56 +21,22 @@ import apsw
 import apsw.shell
 
 from dovtab.api.settings import Settings, resolve
-from dovtab.engine.manifest import REQUESTS
+from dovtab.engine.manifest import manifest
+from dovtab.engine.session import Session
 from dovtab.errors import SettingsError
 from dovtab.hosts.apsw.connection import attach
+from dovtab.hosts.last_statement import refusal, split
+from dovtab.hosts.options import DEMO_INTRO, FLAGS, USAGE, VALUES, VERSIONS, misplaced
 from dovtab.hosts.progress import Progress
 from dovtab.resources import TABLES
-from dovtab.version import VERSION
 
-USAGE = """\
-Usage: dovtab [OPTIONS] [DATABASE [SQL|CMD ...]]
-
-DigitalOcean Droplet actions as a SQLite table, in SQLite's shell.
-
-DATABASE is a file, made if it does not exist, or :memory:. Without SQL the
-shell is interactive. The API token comes from DIGITALOCEAN_TOKEN,
-DIGITALOCEAN_ACCESS_TOKEN, or doctl's config file.
-
-   --demo               a simulated account and a table inventory; needs no token
-   --read-only          starting actions is off
-   --dry-run            actions give the request they would send, and send nothing
-   --context NAME       use the token of this context of doctl's
-   --api-url URL        where the API is
-   --version            show the versions
-   --help               show this
-
-Output modes and the other options are those of SQLite's shell:
-
-   -box -column -csv -html -json -jsonl -line -list -table ...
-   -[no]header  -separator TEXT  -nullvalue TEXT  -init FILE
-   -bail  -batch  -echo  -interactive  -nocolour  -encoding NAME
-"""
-
-VERSIONS = f"dovtab {VERSION} (SQLite {apsw.sqlite_lib_version()}, APSW {apsw.apsw_version()})"
-
-DEMO_INTRO = """\
-A simulated account with ten Droplets: nothing here costs money or stops a machine. Try
-  SELECT name, type, status FROM inventory JOIN droplet_actions USING (droplet_id);
-  SELECT droplet_actions_post(3164444, 'reboot');
-  SELECT method, path, status, duration_ms FROM dovtab_requests;
-"""
-
-_FLAGS = {"read-only": {"allow_actions": False}, "dry-run": {"dry_run": True}}
-_VALUES = {"context": "context", "api-url": "api_url"}
-_WITH_VALUE = {"init", "separator", "nullvalue", "encoding", *_VALUES}
-_OPTION = re.compile(r"--?[a-z][a-z-]*", re.I)
 _SQL = re.compile(r"\s*(select|with|insert|create|explain|pragma|values)\b.*\s", re.I | re.S)
 # Python notices Ctrl-C only when some of its code runs; this many steps of
 # SQLite's machine are over before anybody gets impatient.
 _STEPS_BETWEEN_LOOKS = 100_000
 
 Connection = apsw.Connection
+MODULES = manifest(TABLES).modules
 
 
 class Shell(apsw.shell.Shell):
@@ -82,12 +47,13 @@ class Shell(apsw.shell.Shell):
         self._settings: Settings | None = None
         self._demo: Any = None
         self._wants_demo = False
-        self._with_tables: weakref.WeakSet[Connection] = weakref.WeakSet()
+        self._sessions: dict[Connection, Session] = {}
         self._closing = ExitStack()
         self.failures = 0
-        self._at_prompt = False
+        self.never_sent = 0
+        self.at_prompt = False
         self._files = 0
-        self._ended = False
+        self._has_begun = self._is_cut_off = False
         # apsw's own starts without one, which only its prompt makes up for.
         self._completion_cache = None
         super().__init__(**options)
@@ -96,18 +62,27 @@ class Shell(apsw.shell.Shell):
         self.moreprompt = "   ...> "
 
     def close(self) -> None:
-        """Close the connection and end the simulated account, if there is one."""
+        """Close the connections, tell what that drops, and end the simulated account."""
+        self.never_sent = sum(session.queued for session in self._sessions.values())
+        if self.never_sent:
+            actions = "action was" if self.never_sent == 1 else "actions were"
+            never = f"{actions} never sent: the transaction was not committed"
+            sys.stderr.write(f"{self.never_sent} {never}\n")
         self.db = None, None
+        for connection in self._sessions:
+            connection.close(True)
+        self._sessions.clear()
         self._closing.close()
 
     def _connection_with_tables(self) -> Connection:
         connection: Connection = apsw.shell.Shell.db.__get__(self)
-        if connection not in self._with_tables:
-            self._with_tables.add(connection)
+        if connection not in self._sessions:
             # To the real one, also when the shell holds back what it says itself.
             on_terminal = sys.stdout.isatty() and sys.stderr.isatty()
             progress = Progress(sys.stderr, draws=on_terminal)
-            attach(connection, self.resolve(), observer=progress)
+            session = attach(connection, self.resolve(), observer=progress)
+            # Kept, for .open lets go of one that .connection could go back to.
+            self._sessions[connection] = session
             connection.set_progress_handler(lambda: False, _STEPS_BETWEEN_LOOKS)
             if self._demo:
                 self._demo.add_inventory(connection)
@@ -129,7 +104,7 @@ class Shell(apsw.shell.Shell):
         """
         if self._settings is None:
             if self._wants_demo:
-                if self._given.keys() & set(_VALUES.values()):
+                if self._given.keys() & set(VALUES.values()):
                     raise SettingsError("--demo has an account of its own: it goes alone")
                 # Only a demonstration needs the simulator.
                 from dovtab.hosts.demo import Demo
@@ -144,21 +119,21 @@ class Shell(apsw.shell.Shell):
         if name == "demo":
             self._wants_demo = True
             return rest
-        if name in _FLAGS:
-            self._given |= _FLAGS[name]
+        if name in FLAGS:
+            self._given |= FLAGS[name]
             return rest
-        if name in _VALUES:
+        if name in VALUES:
             if not rest:
                 raise self.Error(f"--{name} needs a value")
-            self._given[_VALUES[name]] = rest[0]
+            self._given[VALUES[name]] = rest[0]
             return rest[1:]
         raise self.Error(f"there is no option '{name}'; dovtab --help shows them")
 
     def process_args(self, args: list[str]) -> tuple[str | None, list[str], list[str]]:
-        misplaced = _misplaced(args)
-        if misplaced is not None:
+        option = misplaced(args)
+        if option is not None:
             raise self.Error(
-                f"{misplaced} comes before the database: dovtab [OPTIONS] DATABASE SQL"
+                f"{option} comes before the database: dovtab [OPTIONS] DATABASE SQL"
             )
         # With NO_COLOR set, apsw's shell takes every option for -nocolour.
         no_colour = os.environ.pop("NO_COLOR", None)
@@ -171,18 +146,24 @@ class Shell(apsw.shell.Shell):
                 os.environ["NO_COLOR"] = no_colour
         return processed
 
+    def get_complete_line(self) -> str | None:
+        self._has_begun = False
+        command: str | None = super().get_complete_line()
+        return command
+
     def get_line(self, prompt: str = "") -> str | None:
         line: str | None = super().get_line(prompt)
-        if line is None and not self.interactive and not self._ended:
-            # As in sqlite3, a script's last statement may do without its semicolon.
-            self._ended = True
-            return ";"
+        if line is None and self._has_begun and not self.interactive:
+            self._is_cut_off = True
+            # To apsw's shell: take what there is.
+            return "go"
+        self._has_begun = line is not None
         return line
 
     def handle_interrupt(self) -> None:
         for note in getattr(sys.exception(), "__notes__", ()):
             self.write_error(note + "\n")
-        if not self._at_prompt:
+        if not self.at_prompt:
             # What comes after it on the command line is not wanted any more, either.
             raise
         super().handle_interrupt()
@@ -204,13 +185,31 @@ class Shell(apsw.shell.Shell):
             self._files -= 1
 
     def process_complete_line(self, command: str) -> None:
+        is_cut_off, self._is_cut_off = self._is_cut_off, False
         try:
-            super().process_complete_line(command)
+            if is_cut_off:
+                self._process_end_of_script(command)
+            else:
+                super().process_complete_line(command)
         except Exception as error:
             if self._files == 0 or self.bail or command.startswith("."):
                 raise
-            self.failures += 1
-            sys.stderr.write(f"Error: {' '.join(str(error).split())}\n")
+            self._failed(str(error))
+
+    def _process_end_of_script(self, text: str) -> None:
+        whole, last = split(text)
+        super().process_complete_line(whole)
+        why = refusal(self.db, last)
+        if why is None:
+            super().process_complete_line(last)
+        elif self.bail:
+            raise self.Error(why)
+        else:
+            self._failed(why)
+
+    def _failed(self, why: str) -> None:
+        self.failures += 1
+        sys.stderr.write(f"Error: {' '.join(why.split())}\n")
 
     def usage(self) -> str:
         return USAGE
@@ -222,11 +221,9 @@ class Shell(apsw.shell.Shell):
         super().cmdloop(intro, DEMO_INTRO if self._demo else transient)
 
     def complete_sql(self, line: str, token: str, beg: int, end: int) -> list[str]:
-        from dovtab.engine.journal import REQUEST_COLUMNS
-
         found: list[str] = super().complete_sql(line, token, beg, end)
-        names = [column.name for table in TABLES for column in table.columns]
-        names += [name for name, _ in REQUEST_COLUMNS]
+        columns = "SELECT name FROM pragma_table_xinfo(?)"
+        names = [name for m in MODULES for (name,) in self.db.execute(columns, (m.name,))]
         wanted = token.lower()
         return found + [
             n for n in dict.fromkeys(names) if n.startswith(wanted) and n not in found
@@ -242,17 +239,9 @@ class Shell(apsw.shell.Shell):
         This also returns views, and dovtab's own tables.
         """
         super().command_tables(list(cmd))
-        for name in [*(table.name for table in TABLES), REQUESTS]:
+        for name in (module.name for module in MODULES):
             if not cmd or any(self.db.execute("SELECT ? LIKE ?", (name, n)).get for n in cmd):
                 self.write(self.stdout, name + "\n")
-
-
-def _misplaced(args: list[str]) -> str | None:
-    """An option after the database: to a shell that is SQL, a comment, and done at once."""
-    rest = list(args)
-    while rest and rest[0].startswith("-"):
-        rest = rest[2 if rest[0].lstrip("-") in _WITH_VALUE else 1 :]
-    return next((arg for arg in rest[1:] if _OPTION.fullmatch(arg)), None)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -263,7 +252,17 @@ def main(argv: list[str] | None = None) -> int:
         return 0
     shell = Shell()
     try:
+        status = _status(shell, args)
+    finally:
+        shell.close()
+    return status or int(shell.never_sent > 0 and not shell.at_prompt)
+
+
+def _status(shell: Shell, args: list[str]) -> int:
+    try:
         return _run(shell, args)
+    except SystemExit as ending:
+        return int(ending.code or 0)
     except KeyboardInterrupt as pressed:
         notes = getattr(pressed, "__notes__", ["interrupted"])
         print(f"Error: {notes[0]}", file=sys.stderr)
@@ -275,8 +274,6 @@ def main(argv: list[str] | None = None) -> int:
     except Exception as error:
         print(f"Error: {' '.join(str(error).split())}", file=sys.stderr)
         return 1
-    finally:
-        shell.close()
 
 
 def _run(shell: Shell, args: list[str]) -> int:
@@ -288,7 +285,7 @@ def _run(shell: Shell, args: list[str]) -> int:
     shell.stderr = stderr
     shell.resolve()
     if not commands:
-        shell._at_prompt = bool(shell.interactive)
+        shell.at_prompt = bool(shell.interactive)
         shell.cmdloop()
     shell.stdout.flush()
-    return 1 if shell.failures and not shell._at_prompt else 0
+    return 1 if shell.failures and not shell.at_prompt else 0

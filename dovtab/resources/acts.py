@@ -89,12 +89,14 @@ class Acts(NamedTuple):
         post: at the address of the parent.
         types: by name.
         attributes: the hidden column that holds those of an action, a JSON object.
+        after: the hidden column that says what an action waits for.
         targets: None: it cannot be listed.
     """
 
     post: Operation
     types: Mapping[str, ActionType]
     attributes: str = "attributes"
+    after: str = "after"
     by_tag: ByTag | None = None
     targets: Targets | None = None
 

@@ -34,6 +34,9 @@ DROPLET_ACTIONS = Table(
         Column("page", "INTEGER", "this page and no other, from 1", hidden=True),
         Column("tag_name", "TEXT", "for acting: every Droplet of a tag", hidden=True),
         Column("attributes", "TEXT", "for acting: a JSON object", hidden=True),
+        Column(
+            "after", "TEXT", "for acting: what to wait for, completed or ended", hidden=True
+        ),
     ),
     reads=Reads(
         parent=("droplet_id", "resource_id"),

@@ -8,6 +8,7 @@ import pytest
 
 import dovtab
 from dovtab.api.settings import Settings, resolve
+from dovtab.errors import SettingsError
 
 
 def given(**settings: Any) -> Settings:
@@ -25,12 +26,29 @@ def test_the_defaults_are_those_of_the_readme() -> None:
         api_url="https://api.digitalocean.com",
         allow_actions=True,
         dry_run=False,
+        max_actions=25,
+        log="~/.local/state/dovtab/actions.db",
         concurrency=16,
         cache_seconds=5.0,
         max_requests=500,
         max_wait_seconds=120.0,
         timeout_seconds=30.0,
     )
+
+
+def test_no_log_has_to_be_asked_for() -> None:
+    """None means not given, but for the log: a keyword that says None says off."""
+    environment = {"DOVTAB_LOG": "/var/log/actions.db"}
+    assert resolve({"log": None}, environment.get).log is None
+    assert resolve({"log": "mine.db"}, environment.get).log == "mine.db"
+    with pytest.raises(SettingsError, match="log must be a file, or off"):
+        resolve({"log": 3}, environment.get)
+
+
+def test_the_log_is_kept_where_the_state_of_programs_is() -> None:
+    """A relative path there is to be ignored, the specification says."""
+    assert in_environment(XDG_STATE_HOME="/state").log == "/state/dovtab/actions.db"
+    assert in_environment(XDG_STATE_HOME="state").log == "~/.local/state/dovtab/actions.db"
 
 
 def test_a_keyword_beats_the_environment() -> None:
@@ -54,6 +72,9 @@ def test_a_keyword_beats_the_environment() -> None:
         ("DOVTAB_ALLOW_ACTIONS", "0", "allow_actions", False),
         ("DOVTAB_ALLOW_ACTIONS", "False", "allow_actions", False),
         ("DOVTAB_DRY_RUN", "yes", "dry_run", True),
+        ("DOVTAB_MAX_ACTIONS", "0", "max_actions", 0),
+        ("DOVTAB_LOG", "/var/log/actions.db", "log", "/var/log/actions.db"),
+        ("DOVTAB_LOG", "off", "log", None),
         ("DOVTAB_CONCURRENCY", "64", "concurrency", 64),
         ("DOVTAB_CACHE_SECONDS", "0", "cache_seconds", 0.0),
         ("DOVTAB_MAX_REQUESTS", "1", "max_requests", 1),

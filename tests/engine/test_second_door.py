@@ -70,7 +70,7 @@ def test_everything_works_where_there_is_no_apsw(fleet: Simulator) -> None:
     assert ran.stderr == ""
     assert ran.stdout.splitlines() == [
         "no apsw",
-        "['droplet_actions', 'dovtab_requests', 'dovtab_posts']",
+        "['droplet_actions', 'dovtab_requests', 'dovtab_posts', 'dovtab_plan', 'dovtab_log']",
         "[12, 11]",
         "reboot",
         "completed",
@@ -129,7 +129,9 @@ def test_an_interrupt_before_anything_is_sent_sends_nothing(
         door.insert("droplet_actions", *({"droplet_id": n, "type": "reboot"} for n in (1, 2)))
     door.interrupted = False
     rows = door.select("dovtab_posts", outcome="refused")
-    assert [row["error"] for row in rows] == ["interrupted before it was sent"] * 2
+    assert [row["error"] for row in rows] == [
+        "interrupted before anything was sent: see dovtab_posts"
+    ] * 2
     assert fleet.requests == []
 
 

@@ -15,10 +15,13 @@ from pathlib import Path
 import pexpect
 import pytest
 
+from dovtab.engine.manifest import manifest
 from dovtab.hosts.shell import Shell, main
+from dovtab.resources import TABLES
 from dovtab.simulator import Fault, Simulator
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
+MANIFEST = manifest(TABLES)
 COMMAND = [sys.executable, "-m", "dovtab"]
 
 
@@ -137,6 +140,93 @@ def test_a_script_s_last_semicolon_may_be_missing(run: Run) -> None:
     assert run(":memory:", input="SELECT 7;\n.quit\nSELECT 8;").stdout == "7\n"
 
 
+def test_a_last_statement_without_its_semicolon_is_judged_after_those_before_it(
+    run: Run,
+) -> None:
+    """They may make the table that it reads; it makes no difference whether lines end."""
+    script = "CREATE TABLE t(a);{0}INSERT INTO t VALUES (';7');{0}SELECT a FROM t"
+    for between in ("", "\n"):
+        for end in ("", " -- and that was it", "\n/* ; */\n"):
+            ran = run(":memory:", input=script.format(between) + end)
+            assert (ran.returncode, ran.stdout, ran.stderr) == (0, ";7\n", "")
+    assert run(":memory:", input="SELECT 7;\n-- the end").stdout == "7\n"
+
+
+NO_SEMICOLON = "incomplete input: the last statement has no semicolon, and was not run"
+
+
+@pytest.mark.parametrize(
+    ("cut_off", "message"),
+    [
+        (REBOOT, NO_SEMICOLON),
+        (f"{REBOOT} RETURNING droplet_id", NO_SEMICOLON),
+        ("SELECT droplet_actions_post(1, 'reboot')", NO_SEMICOLON),
+        ("SELECT \"DROPLET_ACTIONS_POST_BY_TAG\"('web', 'reboot')", NO_SEMICOLON),
+        ("CREATE TABLE made(a)", NO_SEMICOLON),
+        ("DELETE FROM t", NO_SEMICOLON),
+        (f"BEGIN; {REBOOT}; COMMIT", NO_SEMICOLON),
+        (f"SAVEPOINT s;\n{REBOOT};\nRELEASE s\n", NO_SEMICOLON),
+        ("INSERT INTO droplet_actions(droplet_id, type) VALUES (1, 'reb", "incomplete input"),
+        ("SELECT 7 FROM (", "incomplete input"),
+        ("SELECT 'a;", "incomplete input"),
+        ("SELECT 7 /* and ;", "incomplete input"),
+        (f"CREATE TEMP TRIGGER r AFTER INSERT ON t BEGIN {REBOOT};", "incomplete input"),
+    ],
+)
+@pytest.mark.parametrize("from_file", [False, True])
+def test_what_is_cut_off_is_not_run(
+    run: Run, fleet: Simulator, tmp_path: Path, cut_off: str, message: str, from_file: bool
+) -> None:
+    """The rest of it may have been the WHERE that spares all Droplets but one."""
+    script = f"CREATE TABLE t(a); INSERT INTO t VALUES (5);\nSELECT a FROM t; {cut_off}"
+    (tmp_path / "cut.sql").write_text(script)
+    ran = run("kept.db", ".read cut.sql") if from_file else run("kept.db", input=script)
+    assert (ran.returncode, ran.stdout) == (1, "5\n")
+    assert ran.stderr.splitlines()[0] == f"Error: {message}"
+    assert [r for r in fleet.requests if r.method == "POST"] == []
+    assert (
+        run("kept.db", "SELECT group_concat(name), a FROM sqlite_schema, t").stdout == "t|5\n"
+    )
+
+
+def test_sql_on_the_command_line_needs_no_semicolon(run: Run, fleet: Simulator) -> None:
+    """Not even after a file that was cut off."""
+    Path(run(":memory:", ".shell pwd").stdout.strip(), "cut.sql").write_text("SELECT 'a")
+    ran = run(":memory:", ".read cut.sql", REBOOT)
+    assert ran.returncode == 1
+    assert [r.method for r in fleet.requests] == ["POST"]
+
+
+TWO = "INSERT INTO droplet_actions(droplet_id, type) VALUES (1, 'reboot'), (1, 'enable_ipv6')"
+NEVER = "were never sent: the transaction was not committed"
+
+
+@pytest.mark.parametrize("end", ["", ".quit\n", ".exit\n", ".open other.db\n"])
+def test_a_transaction_that_nobody_committed_is_told(
+    run: Run, fleet: Simulator, end: str
+) -> None:
+    ran = run(input=f"BEGIN;\n{TWO};\n{end}")
+    assert (ran.returncode, ran.stderr) == (1, f"2 actions {NEVER}\n")
+    assert fleet.requests == []
+
+
+def test_of_arguments_that_do_not_commit_it_is_told_too(run: Run, tmp_path: Path) -> None:
+    ran = run(":memory:", f"BEGIN; {REBOOT}")
+    said = "1 action was never sent: the transaction was not committed\n"
+    assert (ran.returncode, ran.stderr) == (1, said)
+    ran = run(":memory:", "SAVEPOINT s", TWO, "SELECT absent")
+    assert (ran.returncode, ran.stderr.splitlines()[1]) == (1, f"2 actions {NEVER}")
+    ran = run(":memory:", "BEGIN", TWO, ".exit 3")
+    assert (ran.returncode, ran.stderr) == (3, f"2 actions {NEVER}\n")
+    wrong = TWO.replace("enable_ipv6", "wrong")
+    (tmp_path / "wrong.sql").write_text(f"BEGIN;\n{wrong};\n")
+    ran = run(":memory:", ".read wrong.sql")
+    assert ran.returncode == 1
+    assert "never sent" not in ran.stderr
+    ran = run(":memory:", "BEGIN", TWO, "ROLLBACK")
+    assert (ran.returncode, ran.stderr) == (0, "")
+
+
 def test_help_and_version(run: Run) -> None:
     assert "--dry-run" in run("--help").stdout
     assert run("-h").stdout == run("--help").stdout
@@ -179,17 +269,14 @@ def test_completion_knows_tables_columns_and_functions(shell: Shell) -> None:
     def complete(token: str) -> list[str]:
         return shell.complete_sql(token, token, 0, len(token))
 
-    assert set(complete("droplet_")) == {
-        "droplet_actions",
-        "droplet_actions_post(",
-        "droplet_actions_post_by_tag(",
-        "droplet_actions_wait(",
-        "droplet_id",
-    }
-    assert "dovtab_requests" in complete("dov")
+    functions = {f"{function.name}(" for function in MANIFEST.functions}
+    assert set(complete("droplet_")) == {"droplet_actions", "droplet_id"} | functions
+    assert {"dovtab_requests", "dovtab_posts"} <= set(complete("dov"))
+    assert {module.name for module in MANIFEST.modules} <= set(complete("d"))
     assert "ratelimit_remaining" in complete("ratel")
+    assert "outcome" in complete("outc")
     for hidden in ("action_id", "per_page", "tag_name", "attributes"):
-        assert hidden in complete(hidden[:5])
+        assert complete(hidden[:5]).count(hidden) == 1
     assert "SELECT " in complete("SEL")
 
 
@@ -201,12 +288,11 @@ def said(shell: Shell, *commands: str) -> str:
 
 
 def test_the_tables_are_listed(shell: Shell) -> None:
-    assert said(shell, "CREATE TABLE mine(a)", ".tables").split() == [
-        "mine",
-        "droplet_actions",
-        "dovtab_requests",
-    ]
-    assert said(shell, ".tables dov%").split()[3:] == ["dovtab_requests"]
+    """All that there are: whoever adds one need not think of the shell."""
+    ours = [module.name for module in MANIFEST.modules]
+    assert {"droplet_actions", "dovtab_requests", "dovtab_posts"} <= set(ours)
+    assert said(shell, "CREATE TABLE mine(a)", ".tables").split() == ["mine", *ours]
+    assert said(shell, ".tables droplet%").split()[1 + len(ours) :] == ["droplet_actions"]
 
 
 def test_every_connection_of_the_shell_has_the_tables(shell: Shell, tmp_path: Path) -> None:
@@ -268,6 +354,8 @@ def test_at_a_prompt_control_c_stops_what_waits(fleet: Simulator) -> None:
         prompt.expect("dovtab> ")
         prompt.sendline("SELECT 40 + 2;")
         prompt.expect("│ +42 +│")
+        prompt.sendline(f"BEGIN; {REBOOT};")
+        prompt.expect("dovtab> ")
         prompt.sendline(
             "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c) SELECT max(n) FROM c;"
         )
@@ -275,6 +363,7 @@ def test_at_a_prompt_control_c_stops_what_waits(fleet: Simulator) -> None:
         prompt.sendintr()
         prompt.expect("dovtab> ")
         prompt.sendline(".exit")
+        prompt.expect("1 action was never sent: the transaction was not committed")
         prompt.expect(pexpect.EOF)
         prompt.wait()
         assert prompt.exitstatus == 0

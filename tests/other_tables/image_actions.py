@@ -24,6 +24,7 @@ IMAGE_ACTIONS = Table(
         Column("image_id", "INTEGER", "the image", hidden=True),
         Column("action_id", "INTEGER", "the action's id", hidden=True),
         Column("attributes", "TEXT", "for acting: a JSON object", hidden=True),
+        Column("after", "TEXT", "for acting: what to wait for", hidden=True),
     ),
     reads=Reads(
         parent=("image_id", "resource_id"),

@@ -9,8 +9,7 @@ Every function gives JSON text, as SQLite's own JSON functions do.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from datetime import UTC, datetime
+from collections.abc import Callable, Sequence
 
 from dovtab.api.exchange import Json, Request
 from dovtab.engine.account import Account
@@ -22,13 +21,16 @@ from dovtab.engine.acting.check import (
     tag_request,
 )
 from dovtab.engine.acting.delivery import deliver
+from dovtab.engine.acting.permission import known_targets, permit, rehearse, targets_of
 from dovtab.engine.acting.posts import Post
+from dovtab.engine.acting.reconcile import Reconciliation
+from dovtab.engine.acting.row import check_allowed, default_name
 from dovtab.engine.acting.wait import Waits
 from dovtab.engine.call import Call
 from dovtab.engine.interruption import not_sent, reporting_interruption
 from dovtab.engine.reading.values import SqlValue
 from dovtab.engine.statement import Statement
-from dovtab.errors import AnswerError, ArgumentError, Interrupted, NotAllowedError
+from dovtab.errors import AnswerError, ArgumentError, Interrupted
 from dovtab.resources import Acts, ByTag, Table
 
 WAIT_SECONDS = 600.0
@@ -53,8 +55,8 @@ def post(
         ArgumentError: an argument is wrong; nothing was sent.
         DovtabError: it was refused, or its outcome is not known.
     """
-    _check_allowed(account)
-    name = _default_name(account)
+    check_allowed(account)
+    name = default_name(account)
     request = parent_request(table, acts, parent_id, type, attributes, default_name=name)
     return _once(table, account, statement, request, type, attributes)
 
@@ -74,47 +76,10 @@ def post_by_tag(
     Raises:
         As `post`.
     """
-    _check_allowed(account)
-    name = _default_name(account)
+    check_allowed(account)
+    name = default_name(account)
     request = tag_request(acts, by_tag, tag_name, type, attributes, default_name=name)
     return _once(table, account, statement, request, type, attributes)
-
-
-def row_request(
-    table: Table,
-    acts: Acts,
-    account: Account,
-    rowid: int | None,
-    row: dict[str, SqlValue],
-) -> Request:
-    """The POST that an inserted row asks for.
-
-    Args:
-        row: its values, by column.
-
-    Raises:
-        NotAllowedError: acting is off.
-        ArgumentError: a value is wrong, or one is given that is the API's to say.
-    """
-    _check_allowed(account)
-    targets = (table.key, *((acts.by_tag.column,) if acts.by_tag else ()))
-    ways = [f"{target}, type, {acts.attributes}" for target in targets]
-    given = {name for name, value in row.items() if value is not None}
-    others = sorted(given - {*targets, acts.attributes, "type"})
-    if others or rowid is not None:
-        raise ArgumentError(
-            f"an action is started by INSERT INTO {table.name}({') or ('.join(ways)});"
-            f" {others[0] if others else 'rowid'} is the API's to say"
-        )
-    found = [target for target in targets if target in given]
-    if len(found) != 1:
-        needed = " or a ".join(targets) + (", one of them" if acts.by_tag else "")
-        raise ArgumentError(f"an action needs a {needed}")
-    target, type, attributes = row[found[0]], row["type"], row[acts.attributes]
-    name = _default_name(account)
-    if acts.by_tag and found == [acts.by_tag.column]:
-        return tag_request(acts, acts.by_tag, target, type, attributes, default_name=name)
-    return parent_request(table, acts, target, type, attributes, default_name=name)
 
 
 def wait(
@@ -131,21 +96,76 @@ def wait(
     An errored action is an answer, not an error.
 
     Args:
-        waits: gives, for an action, what is waited for in the account that started it.
+        waits: gives, for a Droplet and an action, what is waited for in the account
+            that started it.
         timeout_seconds: NULL for ten minutes.
 
     Raises:
         WaitError: the time is over, or there is no such action.
     """
-    _check_allowed(account)
-    seconds = _seconds(timeout_seconds)
-    parent, item = table.key, table.reads.item[0]
-    ids = {parent: positive_id(parent, parent_id), item: positive_id(item, action_id)}
+    ids, seconds = _wait_arguments(table, account, parent_id, action_id, timeout_seconds)
     try:
-        return _text(waits(*ids.values()).wait(ids, seconds), "")
+        return _text(waits(*ids.values()).wait(ids, seconds, statement), "")
     finally:
         # What the statement holds of it is from before it ended.
-        statement.held.invalidate(ids[parent])
+        statement.held.invalidate(ids[table.key])
+
+
+def outcome(
+    table: Table,
+    account: Account,
+    statement: Statement,
+    waits: Callable[[int, int], Waits],
+    parent_id: SqlValue,
+    action_id: SqlValue,
+    timeout_seconds: SqlValue = None,
+) -> str | None:
+    """The same as a word, so that a batch with one that fails goes on.
+
+    Gives ``completed`` or ``errored``, ``timeout``, ``missing`` or ``failed: `` and why;
+    NULL for a NULL, which is what an action that was not started has for an id.
+
+    Raises:
+        ArgumentError: an argument is wrong.
+        Interrupted: somebody stopped it.
+    """
+    if parent_id is None or action_id is None:
+        return None
+    ids, seconds = _wait_arguments(table, account, parent_id, action_id, timeout_seconds)
+    try:
+        end = waits(*ids.values()).end(ids, seconds, statement)
+    finally:
+        statement.held.invalidate(ids[table.key])
+    if end.action is not None and table.reads.ended is not None:
+        return str(end.action[table.reads.ended[0]])
+    return f"failed: {end.error}" if end.kind == "failed" else end.kind
+
+
+def reconcile(table: Table, accounts: Sequence[Account]) -> str:
+    """Look for what became of the log's actions of which nobody knows that.
+
+    Gives a JSON object: how many are ``inferred`` now, how many stay ``unknown``, and how
+    many are another account's, ``elsewhere``.
+
+    Raises:
+        LogError: there is no log, or it cannot be used.
+        Interrupted: somebody stopped it.
+    """
+    check_allowed(accounts[0])
+    return _text(dict(Reconciliation(table, accounts).run()), "")
+
+
+def _wait_arguments(
+    table: Table,
+    account: Account,
+    parent_id: SqlValue,
+    action_id: SqlValue,
+    timeout_seconds: SqlValue,
+) -> tuple[dict[str, int], float]:
+    check_allowed(account)
+    seconds = _seconds(timeout_seconds)
+    parent, item = table.key, table.reads.item[0]
+    return {parent: positive_id(parent, parent_id), item: positive_id(item, action_id)}, seconds
 
 
 def _once(
@@ -166,13 +186,12 @@ def _once(
 def _send(table: Table, account: Account, statement: Statement, request: Request) -> Json:
     """The JSON value that a function gives."""
     post = Post(request, table, account.context, statement.text)
-    if account.settings.dry_run:
-        account.posts.add(post).ended("dry-run")
-        method = request.operation.method
-        return {"method": method, "path": request.path, "body": request.body}
     if account.interrupted():
         # Between two functions of a row nobody else looks.
         raise not_sent(request)
+    _check_reach(table, account, statement, post)
+    if account.settings.dry_run:
+        return _rehearse(table, account, statement, post)
     statement.spend(account.settings.max_requests, table.key, acts=True)
     account.posts.add(post)
     call = Call(lambda cancelled: deliver(table, account, post, cancelled))
@@ -191,19 +210,26 @@ def _send(table: Table, account: Account, statement: Statement, request: Request
     return actions if post.by_tag else actions[0]
 
 
+def _check_reach(table: Table, account: Account, statement: Statement, post: Post) -> None:
+    reach = statement.reach.with_more(post.type, targets_of(table, account, post))
+    permit(table, account, reach)
+    statement.reach = reach
+
+
+def _rehearse(table: Table, account: Account, statement: Statement, post: Post) -> Json:
+    if statement.targets is None:
+        statement.targets = known_targets(table, account)
+    account.posts.add(post)
+    rehearse(table, post, statement.targets)
+    request = post.request
+    return {"method": request.operation.method, "path": request.path, "body": request.body}
+
+
 def _interruption(account: Account, post: Post) -> Interrupted:
     if post.sent_at is None:
         post.ended("refused", "interrupted before it was sent")
         return not_sent(post.request)
     return account.abandoned(post.request, post.exchange)
-
-
-def _check_allowed(account: Account) -> None:
-    if not account.settings.allow_actions:
-        raise NotAllowedError(
-            "starting actions is off for this connection: to allow it, leave out --read-only,"
-            " set DOVTAB_ALLOW_ACTIONS=1, or pass allow_actions=True"
-        )
 
 
 def _seconds(value: SqlValue) -> float:
@@ -212,11 +238,6 @@ def _seconds(value: SqlValue) -> float:
     if isinstance(value, int | float) and 0 <= value <= 86_400:
         return float(value)
     raise ArgumentError(f"timeout_seconds must be a number from 0 to 86400, not {shown(value)}")
-
-
-def _default_name(account: Account) -> str:
-    moment = datetime.fromtimestamp(account.clock.time(), UTC)
-    return f"dovtab-{moment:%Y%m%dT%H%M%SZ}"
 
 
 def _text(value: Json, may_have_run: str) -> str:

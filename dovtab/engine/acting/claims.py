@@ -54,6 +54,7 @@ class Claims:
             others = list(self._posts)
         return any(
             other is not post
+            and (other.logged is None or other.logged != post.logged)
             and other.table.name == post.table.name
             and other.outcome == "unknown"
             and (other.sent_at or 0.0) >= since

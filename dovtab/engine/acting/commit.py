@@ -1,124 +1,127 @@
 """Sending what a transaction has asked for.
 
-Distinct Droplets at once, one Droplet's actions in their order: what follows an
-action that failed is not sent. By tag nobody knows beforehand whose turn it is,
-so such a POST waits for all before it, and all after it wait for it.
+First all of it is counted, and in a rehearsal looked up; then it goes, distinct
+Droplets at once, as `order` says, each when what it comes `after` lets it.
 """
 
 from __future__ import annotations
 
-from collections import Counter, deque
-from collections.abc import Iterable, Iterator
-from itertools import groupby
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from threading import Event
 
 from dovtab.engine.account import Account
+from dovtab.engine.acting.after import After
 from dovtab.engine.acting.delivery import deliver
+from dovtab.engine.acting.order import Chain, before, stages, went_well
+from dovtab.engine.acting.permission import known_targets, permit, rehearse, targets_of
 from dovtab.engine.acting.posts import Post
-from dovtab.engine.call import Call
+from dovtab.engine.acting.reach import Reach, Target
+from dovtab.engine.acting.schedule import Task, run_all
 from dovtab.engine.interruption import reporting_interruption
-from dovtab.errors import ActionsError, DovtabError, Interrupted, NetworkError
+from dovtab.engine.statement import Statement
+from dovtab.errors import ActionsError, DovtabError, Interrupted
 from dovtab.resources import Table
 
 _SHOWN = 3
 _INTERRUPTED = "interrupted while actions were sent: what was sent stays sent, see dovtab_posts"
-Chain = list[Post]
+_NOT_SENT = "interrupted before it was sent"
 
 
-def send(table: Table, account: Account, posts: list[Post]) -> None:
+def send(table: Table, account: Account, posts: list[Post], statement: Statement) -> None:
     """Send them all, as far as one does not depend on another that failed.
 
-    In a dry run they are only written down.
+    In a dry run they are only looked up and written down.
+
+    Args:
+        statement: that commits; it can tell how far it is.
 
     Raises:
+        TooManyActionsError: it is more than is allowed; nothing was sent.
         ActionsError: some were not sent, or nobody knows.
         Interrupted: somebody stopped it; what was not sent yet is not.
     """
-    if account.settings.dry_run:
+    try:
+        targets = _prepare(table, account, posts)
+    except BaseException as error:
         for post in posts:
-            post.ended("dry-run")
-        return
-    if account.interrupted():
-        # Nobody looks before the first thread is started, and then some would be sent.
-        for post in posts:
-            post.ended("refused", "interrupted before it was sent")
-        raise Interrupted("interrupted before anything was sent: see dovtab_posts")
-    failures: list[DovtabError] = []
-    for chains in _stages(posts):
-        _send_chains(table, account, chains, failures)
-    if failures:
-        raise _error(posts, failures)
-
-
-def _stages(posts: Iterable[Post]) -> Iterator[deque[Chain]]:
-    """What may go at once: chains of posts, one for each Droplet."""
-    for by_tag, some in groupby(posts, lambda post: post.by_tag):
-        if by_tag:
-            yield from (deque([[post]]) for post in some)
-            continue
-        chains: dict[int | None, Chain] = {}
-        for post in some:
-            chains.setdefault(post.parent, []).append(post)
-        yield deque(chains.values())
-
-
-def _send_chains(
-    table: Table, account: Account, chains: deque[Chain], failures: list[DovtabError]
-) -> None:
-    def work(cancelled: Event) -> None:
-        while chains:
-            try:
-                chain = chains.popleft()
-            except IndexError:
-                return
-            _send_chain(table, account, chain, cancelled, failures)
-
-    calls = [Call(work) for _ in range(min(account.settings.concurrency, len(chains)))]
+            post.ended("refused", str(error) or _NOT_SENT)
+        raise
+    transaction = _Sending(table, account, posts, targets)
+    statement.progress = transaction.progress
     try:
         with reporting_interruption(lambda: Interrupted(_INTERRUPTED)):
-            for call in _start(calls):
-                account.wait_for(call)
+            for chains in stages(posts):
+                run_all(account, [transaction.task(chain) for chain in chains])
     finally:
-        for call in calls:
-            call.release()
+        statement.progress = None
+    if not all(went_well(one) for post in posts for one in post.outcomes()):
+        raise _error(posts, transaction.failures)
 
 
-def _start(calls: list[Call[None]]) -> list[Call[None]]:
-    """As many as the system has threads for; one is enough, it only takes longer."""
-    for n, call in enumerate(calls):
+def _prepare(
+    table: Table, account: Account, posts: Sequence[Post]
+) -> Mapping[int, Target] | str:
+    """See that all of it may be sent; gives what there is, if it is a rehearsal."""
+    if account.interrupted():
+        # Nobody looks before the first thread is started, and then some would be sent.
+        raise Interrupted("interrupted before anything was sent: see dovtab_posts")
+    reach = Reach()
+    for post in posts:
+        reach.add(post.type, targets_of(table, account, post))
+    permit(table, account, reach)
+    return known_targets(table, account) if account.settings.dry_run else {}
+
+
+class _Sending:
+    def __init__(
+        self,
+        table: Table,
+        account: Account,
+        posts: Sequence[Post],
+        targets: Mapping[int, Target] | str,
+    ) -> None:
+        self.failures: list[str] = []
+        self._table = table
+        self._account = account
+        self._posts = posts
+        self._targets = targets
+        self._before = before(posts)
+        self._done = 0
+
+    def progress(self) -> str:
+        return f"actions: {self._done} of {len(self._posts)}"
+
+    def task(self, chain: Chain) -> Task:
+        return lambda cancelled: self._send(chain, cancelled)
+
+    def _send(self, chain: Chain, cancelled: Event) -> Iterator[float]:
+        after = After(self._table, self._account, self._before, cancelled)
+        for post in chain:
+            problem = yield from after.ready(post)
+            if cancelled.is_set():
+                problem = _NOT_SENT
+            if problem is not None:
+                post.ended("refused", problem)
+                if post.after is not None:
+                    self.failures.append(f"{post.request}: {problem}")
+            else:
+                self._deliver(post, cancelled)
+            self._done += 1
+
+    def _deliver(self, post: Post, cancelled: Event) -> None:
         try:
-            call.start()
-        except NetworkError:
-            if n == 0:
-                raise
-            return calls[:n]
-    return calls
-
-
-def _send_chain(
-    table: Table,
-    account: Account,
-    chain: Chain,
-    cancelled: Event,
-    failures: list[DovtabError],
-) -> None:
-    for n, post in enumerate(chain):
-        if cancelled.is_set():
-            post.ended("refused", "interrupted before it was sent")
-            continue
-        try:
-            deliver(table, account, post, cancelled)
+            if self._account.settings.dry_run:
+                rehearse(self._table, post, self._targets)
+            else:
+                deliver(self._table, self._account, post, cancelled)
         except DovtabError as error:
-            failures.append(error)
-            why = f"not sent: an action before it on this {table.noun} failed"
-            for later in chain[n + 1 :]:
-                later.ended("refused", why)
-            return
+            self.failures.append(str(error))
 
 
-def _error(posts: list[Post], failures: list[DovtabError]) -> ActionsError:
+def _error(posts: Sequence[Post], failures: list[str]) -> ActionsError:
     counts = Counter(post.outcome for post in posts)
-    told = "; ".join(map(str, failures[:_SHOWN]))
+    told = "; ".join(failures[:_SHOWN])
     more = f"; and {len(failures) - _SHOWN} more" if len(failures) > _SHOWN else ""
     inferred = f" {counts['inferred']} inferred," if counts["inferred"] else ""
     summary = (

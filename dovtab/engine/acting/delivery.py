@@ -19,7 +19,7 @@ from dovtab.engine.acting.lost import Search, as_started
 from dovtab.engine.acting.posts import Post, Started
 from dovtab.engine.interruption import not_sent
 from dovtab.engine.reading.rows import Object, read_started
-from dovtab.errors import AnswerError, DovtabError
+from dovtab.errors import AnswerError, DovtabError, LogError
 from dovtab.resources import Table
 
 # In the JSON of an action that was looked up; the API's own has no such member.
@@ -50,6 +50,24 @@ class _Delivery:
         self._known: set[int] = set()
 
     def run(self) -> list[Object]:
+        account, post = self._account, self._post
+        try:
+            account.acquire_in_thread(post.request, self._cancelled)
+            post.logged = account.log.asked(
+                post,
+                account.clock.time(),
+                account.settings.api_url,
+                account.shared().client.token,
+            )
+        except DovtabError as error:
+            post.ended("refused", error)
+            raise
+        try:
+            return self._deliver()
+        finally:
+            self._book()
+
+    def _deliver(self) -> list[Object]:
         try:
             exchange = self._send()
         except DovtabError as error:
@@ -67,7 +85,6 @@ class _Delivery:
     def _send(self) -> Exchange:
         """Send it, at most once; an error means that it has not run."""
         account, post = self._account, self._post
-        account.acquire_in_thread(post.request, self._cancelled)
         account.shared().claims.add(post)
         post.outcome, post.error = "unknown", "no answer yet"
         exchange = post.exchange = account.record(post.request)
@@ -78,6 +95,14 @@ class _Delivery:
         if exchange.error is not None and not exchange.uncertain:
             raise exchange.error
         return exchange
+
+    def _book(self) -> None:
+        post = self._post
+        try:
+            self._account.log.booked(post, self._account.clock.time())
+        except LogError as error:
+            # It was sent: that is what has to be told first.
+            post.error = f"{post.error}; {error}" if post.error else str(error)
 
     def _before_attempt(self) -> None:
         # Only the last attempt can have run: what was there before it is not ours.

@@ -8,6 +8,7 @@ Source: https://docs.digitalocean.com/reference/api/digitalocean/#operation/drop
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Set
 from threading import Event
 
@@ -50,20 +51,22 @@ class Search:
         self._cancelled = cancelled
         self._lists = Lists(table, account, cancelled)
 
-    def run(self) -> dict[int, Object | None]:
+    def run(self, *, looks: int = 2, seconds: float = math.inf) -> dict[int, Object | None]:
         """Of each Droplet the action that was found, or None.
+
+        Args:
+            looks: how often to look at most.
+            seconds: for how long after it was sent it can have begun.
 
         Raises:
             DovtabError: it cannot be looked for.
         """
         parents = self._parents()
-        found = self._look(parents)
-        if (
-            any(len(actions) != 1 for actions in found.values())
-            and not self._cancelled.is_set()
-        ):
+        found = self._look(parents, seconds)
+        while looks > 1 and _is_incomplete(found) and not self._cancelled.is_set():
+            looks -= 1
             self._account.pause(LOOK_AGAIN_SECONDS, self._cancelled)
-            found = self._look(parents)
+            found = self._look(parents, seconds)
         self._explain(found)
         return {id: actions[0] if len(actions) == 1 else None for id, actions in found.items()}
 
@@ -77,10 +80,10 @@ class Search:
         assert post.tag_name is not None
         return sorted(tagged(acts, self._lists, post.tag_name))
 
-    def _look(self, parents: Iterable[int]) -> dict[int, list[Object]]:
-        return {id: self._candidates(id) for id in parents}
+    def _look(self, parents: Iterable[int], seconds: float) -> dict[int, list[Object]]:
+        return {id: self._candidates(id, seconds) for id in parents}
 
-    def _candidates(self, parent: int) -> list[Object]:
+    def _candidates(self, parent: int, seconds: float) -> list[Object]:
         listed, post, claims = self._table.reads.list, self._post, self._account.shared().claims
         assert listed is not None
         actions: list[Object] = []
@@ -91,7 +94,8 @@ class Search:
                 break
         if claims.has_rival(post, parent):
             raise AnswerError("another request for the same may have been the one that ran")
-        return candidates(actions, post.type, since, self._known | claims.ids() - post.ids())
+        known = self._known | claims.ids() - post.ids()
+        return candidates(actions, post.type, since, known, since + seconds)
 
     def _explain(self, found: dict[int, list[Object]]) -> None:
         missing = [id for id, actions in found.items() if len(actions) != 1]
@@ -101,6 +105,10 @@ class Search:
             several = any(found[id] for id in missing)
             where = ", ".join(map(str, missing[:_SHOWN])) if len(found) > 1 else ""
             self.why = (_SEVERAL if several else NOT_FOUND) + (where and f" on {where}")
+
+
+def _is_incomplete(found: dict[int, list[Object]]) -> bool:
+    return any(len(actions) != 1 for actions in found.values())
 
 
 def as_started(found: dict[int, Object | None], error: str) -> list[Started]:

@@ -29,12 +29,13 @@ class Started(NamedTuple):
     Attributes:
         parent: the Droplet; None: the answer does not say.
         id: the action's; None: nobody knows whether there is one.
+        outcome: None: nobody has written it down.
         error: why that is so, or how the action differs from what was asked for.
     """
 
     parent: int | None
     id: int | None
-    outcome: Outcome
+    outcome: Outcome | None
     error: str | None = None
 
 
@@ -45,14 +46,10 @@ def post_columns(tables: Sequence[Table]) -> Columns:
     >>> [name for name, _ in post_columns([DROPLET_ACTIONS])][1:6]
     ['sent_at', 'droplet_id', 'tag_name', 'type', 'attributes']
     """
-    acting = [table for table in tables if table.acts is not None]
-    parents = dict.fromkeys(table.key for table in acting)
-    tags = dict.fromkeys(t.acts.by_tag.column for t in acting if t.acts and t.acts.by_tag)
     return (
         ("seq", "INTEGER"),
         ("sent_at", "TEXT"),
-        *((name, "INTEGER") for name in parents),
-        *((name, "TEXT") for name in tags),
+        *targets_columns(tables),
         ("type", "TEXT"),
         ("attributes", "TEXT"),
         ("outcome", "TEXT"),
@@ -60,6 +57,35 @@ def post_columns(tables: Sequence[Table]) -> Columns:
         ("request_id", "TEXT"),
         ("error", "TEXT"),
     )
+
+
+def plan_columns(tables: Sequence[Table]) -> Columns:
+    """The columns of ``dovtab_plan`` for these tables.
+
+    >>> from dovtab.resources import DROPLET_ACTIONS
+    >>> [name for name, _ in plan_columns([DROPLET_ACTIONS])]
+    ['seq', 'droplet_id', 'tag_name', 'type', 'attributes', 'after']
+    """
+    more = ("type", "attributes", "after")
+    return (("seq", "INTEGER"), *targets_columns(tables), *((name, "TEXT") for name in more))
+
+
+def plan_rows(posts: Iterable[Post], columns: Columns) -> list[Row]:
+    """What a transaction would send, in the order of the columns."""
+    planned = [
+        {**cells, "after": post.after}
+        for seq, post in enumerate(posts, start=1)
+        for cells in post.cells(seq)
+    ]
+    return [tuple(cells.get(name) for name, _ in columns) for cells in planned]
+
+
+def targets_columns(tables: Sequence[Table]) -> Columns:
+    """The columns that say to what something is done: of each table its key, and by tag."""
+    acting = [table for table in tables if table.acts is not None]
+    keys = dict.fromkeys(table.key for table in acting)
+    tags = dict.fromkeys(t.acts.by_tag.column for t in acting if t.acts and t.acts.by_tag)
+    return (*((name, "INTEGER") for name in keys), *((name, "TEXT") for name in tags))
 
 
 @dataclass(slots=True, eq=False)
@@ -70,6 +96,7 @@ class Post:
         table: whose action it is.
         context: the account's, if it is not the connection's own.
         sql: the statement that asked for it.
+        after: what it waits for before it is sent; see `dovtab.engine.acting.after`.
         targets: what has the tag, if somebody has looked before it was sent.
         sent_at: when it was sent, for the last time, in seconds since 1970; None: it
             was not.
@@ -77,12 +104,14 @@ class Post:
             ``inferred`` if the answer was lost and the action was looked up.
         started: what it has done to whom.
         error: why it was refused, or why its outcome is not known.
+        logged: its number in the log of actions.
     """
 
     request: Request
     table: Table
     context: str | None = None
     sql: str = ""
+    after: str | None = None
     targets: frozenset[int] | None = None
     sent_at: float | None = None
     outcome: Outcome = "refused"
@@ -90,6 +119,7 @@ class Post:
     request_id: str | None = None
     error: str | None = "not sent"
     exchange: Exchange | None = None
+    logged: int | None = None
 
     @property
     def type(self) -> str:
@@ -208,7 +238,7 @@ class Posts:
             if post.outcome == "sent" and not post.started:
                 counts[f"sent to no {post.table.noun}"] += 1
             else:
-                counts.update(one.outcome for one in post.outcomes())
+                counts.update(str(one.outcome) for one in post.outcomes())
         return Counter(dict(sorted(counts.items())))
 
 

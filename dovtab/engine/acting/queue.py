@@ -8,35 +8,40 @@ Pure. Source: https://sqlite.org/vtab.html#the_xsavepoint_xrelease_and_xrollback
 
 from __future__ import annotations
 
-from dovtab.api.exchange import Request
+from collections.abc import Iterator
+
+from dovtab.engine.acting.posts import Post
 
 
 class Queue:
-    """The requests of a transaction, in their order."""
+    """The POSTs of a transaction, in their order."""
 
     def __init__(self) -> None:
-        self._requests: list[Request] = []
+        self._posts: list[Post] = []
         self._lengths: dict[int, int] = {}
 
     def __len__(self) -> int:
-        return len(self._requests)
+        return len(self._posts)
 
-    def add(self, request: Request) -> None:
+    def add(self, post: Post) -> None:
         """One more row was inserted."""
-        self._requests.append(request)
+        self._posts.append(post)
 
-    def clear(self) -> list[Request]:
+    def __iter__(self) -> Iterator[Post]:
+        return iter(self._posts)
+
+    def clear(self) -> list[Post]:
         """Begin, commit and roll back all start from nothing; gives what there was."""
-        requests, self._requests, self._lengths = self._requests, [], {}
-        return requests
+        posts, self._posts, self._lengths = self._posts, [], {}
+        return posts
 
     def cut(self, length: int) -> None:
         """Only so many, the first, are still asked for."""
-        del self._requests[length:]
+        del self._posts[length:]
 
     def savepoint(self, number: int) -> None:
         """A savepoint is set."""
-        self._lengths[number] = len(self._requests)
+        self._lengths[number] = len(self._posts)
 
     def release(self, number: int) -> None:
         """Forget this savepoint and those within it."""

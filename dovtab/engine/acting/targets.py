@@ -9,20 +9,12 @@ Source: https://docs.digitalocean.com/reference/api/digitalocean/#operation/drop
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 from dovtab.api.exchange import Json, Request
 from dovtab.engine.acting.lists import Lists
+from dovtab.engine.acting.reach import Target
 from dovtab.engine.reading.rows import Object
 from dovtab.resources import Acts, Targets
-
-
-class Target(NamedTuple):
-    """A Droplet; ``name`` is for people."""
-
-    id: int
-    name: str
-    locked: bool
 
 
 def all_targets(targets: Targets, lists: Lists) -> dict[int, Target]:

@@ -34,17 +34,34 @@ Sources: https://sqlite.org/vtab.html#the_xupdate_method, https://sqlite.org/lan
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 
-from dovtab.api.exchange import Request
 from dovtab.engine.account import Account
-from dovtab.engine.acting import act, commit
+from dovtab.engine.acting import commit
 from dovtab.engine.acting.posts import Post
 from dovtab.engine.acting.queue import Queue
+from dovtab.engine.acting.row import row_post
 from dovtab.engine.reading.values import SqlValue
 from dovtab.engine.statement import Statement, Statements
 from dovtab.errors import ActionsError, NotAllowedError
 from dovtab.resources import Acts, Table
+
+_NOT_SQL = re.compile(
+    r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|`[^`]*`|\[[^]]*\]|--[^\n]*|/\*.*?\*/", re.S
+)
+_RETURNING = re.compile(r"\breturning\b", re.I)
+
+
+def has_returning(sql: str) -> bool:
+    """Whether a statement has the word RETURNING outside of its texts and comments.
+
+    >>> has_returning("INSERT INTO t VALUES ('returning') -- returning")
+    False
+    >>> has_returning("INSERT INTO t VALUES (1) Returning *")
+    True
+    """
+    return _RETURNING.search(_NOT_SQL.sub(" ", sql)) is not None
 
 
 class Transaction:
@@ -53,6 +70,7 @@ class Transaction:
     Args:
         total_changes: how many rows SQLite has counted as changed; None: it is
             not known any more.
+        name: what the user calls the table.
         is_users: whether whoever uses the table knows that it acts.
     """
 
@@ -64,8 +82,10 @@ class Transaction:
         statements: Statements,
         total_changes: Callable[[], int | None],
         *,
+        name: str,
         is_users: bool,
     ) -> None:
+        self.name = name
         self._table = table
         self._acts = acts
         self._account = account
@@ -78,6 +98,13 @@ class Transaction:
         self._changes: int | None = 0
         self._doubtful = False
 
+    @property
+    def posts(self) -> list[Post]:
+        """The actions that are asked for by the rows that stand."""
+        if self._settle in self._statements.before_next:
+            self._settle()
+        return list(self._queue)
+
     def insert(self, rowid: int | None, values: Sequence[SqlValue]) -> int:
         """Queue the action that a row asks for; gives the row's id.
 
@@ -88,7 +115,7 @@ class Transaction:
         """
         statement = self._writer()
         row = {c.name: v for c, v in zip(self._table.columns, values, strict=True)}
-        request = act.row_request(self._table, self._acts, self._account, rowid, row)
+        post = row_post(self._table, self._acts, self._account, statement, rowid, row)
         statement.spend(self._account.settings.max_requests, self._table.key)
         if self._statement is not statement:
             self._statement, self._length = statement, len(self._queue)
@@ -97,7 +124,7 @@ class Transaction:
             self._statements.inserts = self
         # What the statement changes is counted at its end, and only if it stands.
         self._changes = self._total_changes()
-        self._queue.add(request)
+        self._queue.add(post)
         return -len(self._queue)
 
     def other_ended(self, other: Statement) -> None:
@@ -105,7 +132,13 @@ class Transaction:
         if not other.reads:
             self._changes = self._total_changes()
             # What such a one changes may be counted later than we look.
-            self._doubtful |= "returning" in other.text.lower()
+            self._doubtful |= has_returning(other.text)
+
+    def disconnect(self) -> None:
+        """xDestroy: nobody can COMMIT any more; a door that could not refuse it tells too late."""
+        for post in self._empty():
+            post.ended("refused", f"not sent: {self.name} was dropped before COMMIT")
+            self._account.posts.add(post)
 
     def begin(self) -> None:
         """xBegin."""
@@ -119,11 +152,9 @@ class Transaction:
             Interrupted: somebody stopped it.
         """
         # Emptied first: whatever happens, nothing is sent a second time.
-        doubtful, requests = self._doubtful, self._empty()
-        posts = [
-            self._account.posts.add(Post(request, self._table, self._account.context))
-            for request in requests
-        ]
+        doubtful, posts = self._doubtful, self._empty()
+        for post in posts:
+            self._account.posts.add(post)
         if doubtful and posts:
             error = NotAllowedError(
                 "nothing was sent: beside an INSERT that acts a statement with RETURNING was"
@@ -135,7 +166,7 @@ class Transaction:
         if not posts:
             return
         try:
-            commit.send(self._table, self._account, posts)
+            commit.send(self._table, self._account, posts, self._statements.current)
         except ActionsError as error:
             # SQLite rolls back what COMMIT does not finish, and not what RELEASE does not.
             if self._statements.current.text.lstrip().lower().startswith("release"):
@@ -165,7 +196,8 @@ class Transaction:
     def _writer(self) -> Statement:
         """The statement whose row it is, if it may act: not one that only reads inside it."""
         statements, writing = self._statements, self._statements.writing
-        if len(writing) != 1 or statements.inserts not in (None, self):
+        others = statements.inserts if statements.inserts is not self else None
+        if len(writing) != 1 or (others is not None and others.posts):
             raise NotAllowedError(
                 "actions are started by one statement, and in a transaction through one table,"
                 " at a time, or nobody could tell what is undone: let the other statement that"
@@ -175,6 +207,11 @@ class Transaction:
             raise NotAllowedError(
                 f"actions are started by INSERT INTO {self._table.name}, and neither by a"
                 " trigger nor through a table of another name in a database file"
+            )
+        if has_returning(writing[0].text):
+            raise NotAllowedError(
+                f"INSERT INTO {self.name} has no RETURNING: what was started is known only"
+                " after the statement; dovtab_posts has it then"
             )
         return writing[0]
 
@@ -188,7 +225,7 @@ class Transaction:
                 self._queue.cut(self._length)
             self._statement = None
 
-    def _empty(self) -> list[Request]:
+    def _empty(self) -> list[Post]:
         self._statement = None
         self._doubtful = False
         if self._statements.inserts is self:

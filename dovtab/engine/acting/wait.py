@@ -1,7 +1,5 @@
-"""Waiting until actions have ended.
+"""Waiting until actions have ended, in the thread that belongs to SQLite.
 
-Polls come a second apart at first and fifteen in the end, each a little earlier
-or later than the last would have it, so that many who wait do not ask at once.
 A poll takes along what was asked for on this connection and has not ended: the
 waits that follow then know it, and a batch takes as long as its slowest action.
 
@@ -18,17 +16,14 @@ from threading import Event
 from dovtab.api.answers import decode
 from dovtab.api.exchange import Exchange, Request
 from dovtab.engine.account import Account
+from dovtab.engine.acting.polling import End, Polling
 from dovtab.engine.call import Call
 from dovtab.engine.interruption import reporting_interruption
 from dovtab.engine.reading.rows import Object, read_objects
-from dovtab.errors import APIError, DovtabError, NetworkError, WaitError
+from dovtab.engine.statement import Statement
+from dovtab.errors import DovtabError, Interrupted, WaitError
 from dovtab.resources import Table
 
-FIRST_PAUSE, PAUSE_GROWTH, LONGEST_PAUSE = 1.0, 1.5, 15.0
-# An action that was just made has been seen to answer 404 for a moment.
-UNSEEN_SECONDS = 5.0
-# So many polls may fail one after the other; a refusal of the rate limit is none.
-MOST_FAILURES = 4
 _KEPT = 10_000
 
 
@@ -45,50 +40,63 @@ class Waits:
         self._ended: OrderedDict[str, Object] = OrderedDict()
         self._under_way: dict[str, Call[Object | None]] = {}
 
-    def wait(self, ids: dict[str, int], seconds: float) -> Object:
-        """Ask for an action until it has ended.
+    def wait(self, ids: dict[str, int], seconds: float, statement: Statement) -> Object:
+        """The action, once it has ended.
 
         Args:
             ids: of the Droplet and the action, as the path names them.
+            statement: that waits; it can tell how far it is.
 
         Raises:
             WaitError: the time is over, or there is no such action.
             DovtabError: whatever keeps an answer away.
         """
-        account, request = self._account, self._get(ids)
-        started, pause, seen = account.clock.monotonic(), FIRST_PAUSE, False
-        failures = 0
-        while request.path not in self._ended:
-            left = seconds - (account.clock.monotonic() - started)
-            if account.shared().quota.delay(account.clock.monotonic()) > left > 0:
-                account.pause(left)
-                raise WaitError(
-                    f"{request}: the quota is used up for longer than {seconds:g} s"
-                )
-            try:
-                action, failed, failures = self._poll(request, max(left, 1.0)), None, 0
-            except (NetworkError, APIError) as error:
-                failures += not _is_rate_limit(error)
-                if not _may_pass(error) or failures == MOST_FAILURES:
-                    raise
-                action, failed = None, error
-            if action is not None and self._has_ended(action):
-                self._keep(request, action)
-                break
-            seen = seen or action is not None or failed is not None
-            waited = account.clock.monotonic() - started
-            if not seen and waited >= min(UNSEEN_SECONDS, seconds):
-                raise WaitError(f"{request}: there is no such action")
-            if waited >= seconds:
-                why = f"; {failed}" if failed else ": it goes on, and can be waited for again"
-                raise WaitError(f"{request}: not ended after {seconds:g} s{why}")
-            account.pause(min(pause * (0.75 + random.random() / 2), seconds - waited))
-            pause = min(LONGEST_PAUSE, pause * PAUSE_GROWTH)
-        return self._ended[request.path]
+        end, request = self.end(ids, seconds, statement), get(self._table, ids)
+        if end.action is not None:
+            return end.action
+        if end.kind == "missing":
+            raise WaitError(f"{request}: there is no such action")
+        if end.kind == "timeout":
+            why = f"; {end.error}" if end.error else ": it goes on, and can be waited for again"
+            raise WaitError(f"{request}: not ended after {seconds:g} s{why}")
+        assert end.error is not None
+        raise end.error
 
-    def _get(self, ids: dict[str, int]) -> Request:
-        assert self._table.reads.get is not None
-        return Request(self._table.reads.get, ids)
+    def end(self, ids: dict[str, int], seconds: float, statement: Statement) -> End:
+        """Ask for an action until it has ended, or it makes no sense to ask again.
+
+        Raises:
+            Interrupted: somebody stopped the statement.
+        """
+        account, request = self._account, get(self._table, ids)
+        polling = Polling(seconds, lambda action: has_ended(self._table, action))
+        started = account.clock.monotonic()
+        statement.progress = lambda: self._progress(seconds - _since(account, started))
+        try:
+            while request.path not in self._ended:
+                left = seconds - _since(account, started)
+                if account.shared().quota.delay(account.clock.monotonic()) > left > 0:
+                    account.pause(left)
+                    return End("timeout", error=_used_up(request, seconds))
+                answer = self._answer(request, max(left, 1.0))
+                next = polling.take(answer, _since(account, started), random.random())
+                if isinstance(next, End):
+                    if next.action is None:
+                        return next
+                    self._keep(request, next.action)
+                    break
+                account.pause(next)
+        finally:
+            statement.progress = None
+        return End("ended", self._ended[request.path])
+
+    def _answer(self, request: Request, patience: float) -> Object | DovtabError | None:
+        try:
+            return self._poll(request, patience)
+        except Interrupted:
+            raise
+        except DovtabError as error:
+            return error
 
     def _poll(self, request: Request, patience: float) -> Object | None:
         """The action as it is now, or None if there is none; others are asked for beside it."""
@@ -116,9 +124,7 @@ class Waits:
 
     def _others(self, request: Request) -> list[Request]:
         """What was started here and has not ended: first what comes after this one."""
-        parent, item = self._table.key, self._table.reads.item[0]
-        pairs = self._account.posts.started(self._table, self._account.context)
-        started = [self._get({parent: its_parent, item: id}) for its_parent, id in pairs]
+        started = self._started()
         paths = [other.path for other in started]
         first = paths.index(request.path) + 1 if request.path in paths else 0
         return [
@@ -129,12 +135,23 @@ class Waits:
             and other.path not in self._under_way
         ]
 
+    def _started(self) -> list[Request]:
+        parent, item = self._table.key, self._table.reads.item[0]
+        pairs = self._account.posts.started(self._table, self._account.context)
+        return [get(self._table, {parent: its_parent, item: id}) for its_parent, id in pairs]
+
+    def _progress(self, left: float) -> str:
+        """How many have ended, which has been under way the longest, and for how long to wait."""
+        started = self._started()
+        open = [request for request in started if request.path not in self._ended]
+        ended = f"actions ended: {len(started) - len(open)} of {len(started)}"
+        slowest = f"; slowest: {_shown(open[0])}" if open else ""
+        return f"{ended}{slowest}; {max(left, 0):.0f} s left"
+
     def _launch(self, exchange: Exchange, patience: float | None) -> Call[Object | None]:
         def poll(cancelled: Event) -> Object | None:
-            # The next poll is the second attempt: it knows how much time is left.
-            self._account.send(exchange, cancelled, patience=patience, attempts=1)
-            action = self._read(exchange)
-            if action is not None and self._has_ended(action):
+            action = ask(self._table, self._account, exchange, cancelled, patience)
+            if action is not None and has_ended(self._table, action):
                 self._keep(exchange.request, action)
             return action
 
@@ -146,19 +163,6 @@ class Waits:
             raise
         return call
 
-    def _read(self, exchange: Exchange) -> Object | None:
-        if exchange.not_found:
-            return None
-        if exchange.error is not None:
-            raise exchange.error
-        ((_, action),) = read_objects(self._table, exchange.request, decode(exchange)).rows
-        return action
-
-    def _has_ended(self, action: Object) -> bool:
-        assert self._table.reads.ended is not None
-        column, ended = self._table.reads.ended
-        return action.get(column) in [*ended]
-
     def _keep(self, request: Request, action: Object) -> None:
         self._ended[request.path] = action
         while len(self._ended) > _KEPT:
@@ -167,10 +171,47 @@ class Waits:
         self._account.shared().cache.invalidate(request.parameters[self._table.key])
 
 
-def _is_rate_limit(error: DovtabError) -> bool:
-    return isinstance(error, APIError) and error.status == 429
+def get(table: Table, ids: dict[str, int]) -> Request:
+    """The GET of one action."""
+    assert table.reads.get is not None
+    return Request(table.reads.get, ids)
 
 
-def _may_pass(error: DovtabError) -> bool:
-    """Whether the next poll may go better."""
-    return not isinstance(error, APIError) or error.status == 429 or error.status >= 500
+def ask(
+    table: Table, account: Account, exchange: Exchange, cancelled: Event, patience: float | None
+) -> Object | None:
+    """One poll, in a call's thread: the action, or None if there is none.
+
+    Args:
+        patience: seconds; None: as long as a request may take.
+
+    Raises:
+        DovtabError: whatever keeps the answer away.
+    """
+    # The next poll is the second attempt: it knows how much time is left.
+    account.send(exchange, cancelled, patience=patience, attempts=1)
+    if exchange.not_found:
+        return None
+    if exchange.error is not None:
+        raise exchange.error
+    ((_, action),) = read_objects(table, exchange.request, decode(exchange)).rows
+    return action
+
+
+def has_ended(table: Table, action: Object) -> bool:
+    """Whether it will not change any more."""
+    assert table.reads.ended is not None
+    column, ended = table.reads.ended
+    return action.get(column) in [*ended]
+
+
+def _since(account: Account, moment: float) -> float:
+    return account.clock.monotonic() - moment
+
+
+def _used_up(request: Request, seconds: float) -> WaitError:
+    return WaitError(f"{request}: the quota is used up for longer than {seconds:g} s")
+
+
+def _shown(request: Request) -> str:
+    return " ".join(f"{name}={value}" for name, value in request.parameters.items())

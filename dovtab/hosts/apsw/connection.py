@@ -20,6 +20,7 @@ from dovtab.errors import DovtabError
 from dovtab.hosts.apsw.functions import create_functions
 from dovtab.hosts.apsw.module import Module
 from dovtab.hosts.apsw.safe_tables import SafeTables
+from dovtab.hosts.apsw.shadow import Shadow
 from dovtab.hosts.apsw.trace import Trace
 from dovtab.resources import TABLES, Table
 
@@ -54,19 +55,22 @@ def attach(
     clock: Clock | None = None,
     observer: Observer | None = None,
     tables: Sequence[Table] = TABLES,
-) -> None:
-    """Register the tables and functions.
+) -> Session:
+    """Register the tables and functions; gives what they belong to.
 
     Nothing registered refers to the connection: it would keep itself alive
     through apsw's own references, where the collector cannot see the circle.
 
     Raises:
         TypeError: it is not a connection that this can be done to.
+        SettingsError: it has a table that hides one of ours.
     """
     _check_kind(connection)
     host = _Host(connection)
     session = Session(settings, host, clock, observer, tables)
-    host.trace = Trace(connection, session.statements)
+    shadow = Shadow(module.name for module in session.manifest.modules)
+    shadow.check(connection)
+    host.trace = Trace(connection, session.statements, shadow)
     module = Module(session, host.safe_tables)
     for entry in session.manifest.modules:
         connection.create_module(
@@ -80,6 +84,20 @@ def attach(
             read_only=not entry.writable,
         )
     create_functions(connection, session)
+    _read_schemas_again(connection)
+    return session
+
+
+def _read_schemas_again(connection: apsw.Connection) -> None:
+    """Let SQLite see that what a file calls in a CHECK, an index or a column is ours.
+
+    It refuses such a function when it reads the schema, and if it has read it already,
+    never.
+    """
+    cursor = connection.cursor()
+    cursor.exec_trace = lambda *begun: True
+    # https://sqlite.org/pragma.html#pragma_writable_schema
+    cursor.execute("PRAGMA writable_schema = RESET")
 
 
 class _Host:

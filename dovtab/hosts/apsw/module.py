@@ -125,6 +125,12 @@ class WritableTable(Table):
         self.Rollback, self.Savepoint = transaction.rollback, transaction.savepoint
         self.Release, self.RollbackTo = transaction.release, transaction.rollback_to
 
+        def destroyed() -> None:
+            transaction.disconnect()
+            gone()
+
+        self.Destroy = destroyed
+
     def UpdateInsertRow(self, rowid: int | None, fields: tuple[SqlValue, ...]) -> int:
         try:
             return self._writable.insert(rowid, fields)

@@ -9,22 +9,31 @@ https://rogerbinns.github.io/apsw/execution.html
 
 from __future__ import annotations
 
+import weakref
 from typing import Any
 
 import apsw
 
 from dovtab.engine.statement import Statement, Statements
+from dovtab.hosts.apsw.shadow import Shadow
 
 
 class Trace:
-    """Tells the engine of the statements of a connection.
+    """Tells the engine of the statements of a connection, and refuses some of them.
+
+    That is done by the execution tracer, of which a connection has one: if it is the
+    user's own, nothing is refused.
 
     Attributes:
         speculative: what is stepped next is not a statement of the user's, but this.
     """
 
-    def __init__(self, connection: apsw.Connection, statements: Statements) -> None:
+    def __init__(
+        self, connection: apsw.Connection, statements: Statements, shadow: Shadow
+    ) -> None:
         self.speculative: Statement | None = None
+        self._connection = weakref.ref(connection)
+        self._shadow = shadow
         self._statements = statements
         # The identity keeps other people's traces on this connection alive.
         events = apsw.SQLITE_TRACE_STMT | apsw.SQLITE_TRACE_PROFILE
@@ -35,6 +44,11 @@ class Trace:
             connection.exec_trace = self._executed
 
     def _executed(self, cursor: apsw.Cursor, sql: str, bindings: Any) -> bool:
+        # The one moment at which a statement can be refused.
+        connection = self._connection()
+        if connection is not None:
+            self._shadow.check(connection, sql)
+        self._statements.check(sql)
         self._begun = (sql, bindings)
         return True
 

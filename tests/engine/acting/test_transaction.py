@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from dovtab.api.settings import resolve
 from engine.second_door import Door, columns
+from unlisted import UNLISTED
 
 # A statement of so many rows, and whether it stands; a savepoint and what becomes of it.
 steps = st.one_of(
@@ -23,7 +24,7 @@ steps = st.one_of(
 @pytest.fixture(scope="module")
 def door() -> Door:
     given = {"token": "simulator", "api_url": "http://127.0.0.1:9", "dry_run": True}
-    return Door(resolve(given, os.getenv))
+    return Door(resolve(given, os.getenv), tables=[UNLISTED])
 
 
 @pytest.fixture(autouse=True)

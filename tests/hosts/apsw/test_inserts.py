@@ -257,12 +257,15 @@ HOSTILE = [
 ]
 
 
-@pytest.mark.parametrize("attached", [False, True])
+@pytest.mark.parametrize("door", ["connect", "attached", "register"])
 @pytest.mark.parametrize(("inside", "sql"), HOSTILE)
 def test_nothing_in_a_stranger_s_file_can_act(
-    fleet: Simulator, tmp_path: Path, inside: str, sql: str, *, attached: bool
+    fleet: Simulator, tmp_path: Path, inside: str, sql: str, door: str
 ) -> None:
-    """Views, triggers, CHECK, DEFAULT, and a table of ours under another name."""
+    """Views, triggers, CHECK, DEFAULT, and a table of ours under another name.
+
+    What SQLite has read of a file before our functions are there, it must read again.
+    """
     file = tmp_path / "hostile.db"
     if "VIRTUAL" in inside:
         maker = dovtab.connect(str(file), token="none")
@@ -276,14 +279,19 @@ def test_nothing_in_a_stranger_s_file_can_act(
     maker.execute(inside)
     maker.close()
     given = {"token": fleet.token, "api_url": fleet.url}
-    db = dovtab.connect(":memory:" if attached else str(file), **given)
+    if door == "register":
+        db = apsw.Connection(str(file))
+        assert db.execute("SELECT count(*) FROM sqlite_schema").get
+        dovtab.register(db, **given)
+    else:
+        db = dovtab.connect(":memory:" if door == "attached" else str(file), **given)
     with contextlib.suppress(apsw.Error, dovtab.NotAllowedError):
-        if attached:
+        if door == "attached":
             db.execute("ATTACH ? AS stranger", (str(file),))
         list(db.execute(sql))
     assert posts(fleet) == []
     # The owner himself still may, if SQLite can read the schema at all.
-    if attached and not inside.startswith(("CREATE TABLE", "CREATE INDEX")):
+    if door == "attached" and not inside.startswith(("CREATE TABLE", "CREATE INDEX")):
         assert db.execute("SELECT count(*) FROM dovtab_posts").get == 0
         db.execute(INSERT + "VALUES (1, 'enable_ipv6', NULL)")
         assert len(posts(fleet)) == 1
@@ -375,7 +383,7 @@ def test_a_thousand_inserts_with_faults_lose_nothing_and_double_nothing(
             )
         db = apsw.Connection(":memory:")
         given = {"token": simulator.token, "api_url": simulator.url}
-        given |= {"max_requests": 10_000, "max_wait_seconds": 86_400}
+        given |= {"max_requests": 10_000, "max_wait_seconds": 86_400, "max_actions": 0}
         attach(db, resolve(given, os.getenv), shared_clock)
         with pytest.raises(dovtab.ActionsError) as caught:
             db.execute(
@@ -441,17 +449,13 @@ def test_a_statement_that_writes_is_not_run_in_the_midst_of_one_that_acts(
 ) -> None:
     """Whose rows are undone could not be told."""
     db.execute("CREATE TABLE t(x)")
-    first = db.execute(
-        INSERT + "VALUES (1, 'enable_ipv6', NULL), (2, 'enable_ipv6', NULL) RETURNING 1"
-    )
+    db.execute("INSERT INTO t VALUES (1), (2)")
+    first = db.execute("UPDATE t SET x = 3 RETURNING 1")
     next(first)
     with pytest.raises(dovtab.NotAllowedError, match="let the other statement that writes"):
         db.execute(INSERT + "VALUES (3, 'enable_ipv6', NULL), (4, 'wrong', NULL)")
     first.close()
-    assert sorted(path for path, _ in posts(fleet)) == [
-        "/v2/droplets/1/actions",
-        "/v2/droplets/2/actions",
-    ]
+    assert posts(fleet) == []
 
     def nested(id: int) -> int:
         db.execute(INSERT + "VALUES (?, 'enable_ipv6', NULL)", (id + 10,)).fetchall()
@@ -462,7 +466,21 @@ def test_a_statement_that_writes_is_not_run_in_the_midst_of_one_that_acts(
     with pytest.raises(dovtab.NotAllowedError, match="let the other statement that writes"):
         db.execute(INSERT + "SELECT nested(column1), 'reboot', NULL FROM (VALUES (5), (6))")
     db.execute("COMMIT")
-    assert len(posts(fleet)) == 2
+    assert posts(fleet) == []
+
+
+def test_returning_is_refused_with_what_to_read_instead(
+    fleet: Simulator, db: apsw.Connection
+) -> None:
+    """Read half-way, it would be sent when the cursor is dropped, and nobody would hear."""
+    with pytest.raises(
+        dovtab.NotAllowedError, match="has no RETURNING: .*; dovtab_posts has it"
+    ):
+        list(db.execute(INSERT + "VALUES (1, 'enable_ipv6', NULL) returning id"))
+    db.execute(
+        INSERT + "VALUES (1, 'snapshot', '{\"name\": \"before RETURNING\"}') -- RETURNING"
+    )
+    assert [json.loads(r.body)["name"] for r in fleet.requests] == ["before RETURNING"]
 
 
 @pytest.mark.parametrize("fails", [True, False])

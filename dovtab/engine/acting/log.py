@@ -1,0 +1,229 @@
+"""Every POST of this user on this machine, in a file that outlives the process.
+
+A POST is written down, and on the disk, before it is sent: a log that cannot be
+written means that nothing is sent. What became of it is written after. Nothing in
+the file is ever changed: what is found out later is one more booking, and the last
+one counts. The token is not in it, only a fingerprint that tells one from another.
+
+Sources: https://sqlite.org/wal.html, https://sqlite.org/pragma.html#pragma_synchronous,
+https://specifications.freedesktop.org/basedir-spec/latest/
+"""
+
+from __future__ import annotations
+
+import errno
+import getpass
+import json
+import os
+import socket
+import sqlite3
+import threading
+import weakref
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from dovtab.api.token import Token
+from dovtab.engine.acting.entry import Entry
+from dovtab.engine.acting.posts import Post, Started
+from dovtab.engine.acting.processes import identity
+from dovtab.engine.journal import rfc3339
+from dovtab.errors import LogError
+
+_APPLICATION_ID = 0x646F7674  # "dovt"
+_SCHEMA = f"""
+    BEGIN IMMEDIATE;
+    PRAGMA application_id = {_APPLICATION_ID};
+    CREATE TABLE IF NOT EXISTS post(
+        id INTEGER PRIMARY KEY, asked_at TEXT NOT NULL, user TEXT, host TEXT, pid INTEGER,
+        process TEXT, token TEXT, api_url TEXT, context TEXT, sql TEXT, table_name TEXT,
+        parent INTEGER, tag_name TEXT, targets TEXT, type TEXT, attributes TEXT);
+    CREATE TABLE IF NOT EXISTS booking(
+        id INTEGER PRIMARY KEY, post INTEGER NOT NULL REFERENCES post, booked_at TEXT NOT NULL,
+        outcomes TEXT NOT NULL, request_id TEXT);
+    CREATE INDEX IF NOT EXISTS booking_of_post ON booking(post);
+    CREATE TABLE IF NOT EXISTS told(post INTEGER PRIMARY KEY REFERENCES post);
+    {{guards}}
+    COMMIT;
+"""
+_ONLY_ADDED_TO = """
+    CREATE TRIGGER IF NOT EXISTS {table}_{event} BEFORE {event} ON {table}
+    BEGIN SELECT RAISE(ABORT, 'the log of actions is only added to'); END;
+"""
+_LAST = """
+    SELECT post.*, outcomes, request_id, booked_at
+    FROM post LEFT JOIN booking ON booking.id =
+        (SELECT max(id) FROM booking WHERE booking.post = post.id)
+"""
+# Of a host that we cannot ask whether a process still runs: by then its POST is over.
+_OVER_SECONDS = 3600.0
+_LATEST = 10_000
+_LONGEST_SQL = 10_000
+_BUSY_SECONDS = 10.0
+
+
+class ActionLog:
+    """The log in one file; opened when it is first used.
+
+    Args:
+        path: None: there is no log.
+    """
+
+    def __init__(self, path: str | None) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+        self._file: sqlite3.Connection | None = None
+        self._process = 0
+
+    def asked(self, post: Post, now: float, api_url: str, token: Token) -> int | None:
+        """Write down a POST that is about to be sent; gives its number, to book with.
+
+        Args:
+            now: seconds since 1970.
+
+        Raises:
+            LogError: it cannot be written.
+        """
+        if self._path is None:
+            return None
+        with self._lock, self._telling():
+            targets = None if post.targets is None else json.dumps(sorted(post.targets))
+            sql = token.removed_from(post.sql)[:_LONGEST_SQL]
+            attributes = post.attributes and token.removed_from(post.attributes)
+            values = (
+                *(rfc3339(now), *_who(), os.getpid(), identity(os.getpid())),
+                *(token.fingerprint(), api_url, post.context, sql, post.table.name),
+                *(post.parent, post.tag_name, targets, post.type, attributes),
+            )
+            marks = ", ".join("?" * len(values))
+            cursor = self._open().execute(f"INSERT INTO post VALUES (NULL, {marks})", values)
+            return cursor.lastrowid
+
+    def booked(self, post: Post, now: float) -> None:
+        """Write down what has become of it.
+
+        Raises:
+            LogError: it cannot be written.
+        """
+        if post.logged is not None:
+            self.book(post.logged, post.outcomes(), post.request_id, now)
+
+    def book(
+        self, id: int, outcomes: Sequence[Started], request_id: str | None, now: float
+    ) -> None:
+        """The same for a POST that is only known from the log."""
+        with self._lock, self._telling():
+            self._open().execute(
+                "INSERT INTO booking VALUES (NULL, ?, ?, ?, ?)",
+                (id, rfc3339(now), json.dumps(outcomes, ensure_ascii=False), request_id),
+            )
+
+    def entries(self, where: str = "") -> Iterator[Entry]:
+        """All that is in it, oldest first; nothing if there is no such file yet.
+
+        Raises:
+            LogError: there is no log, or it cannot be read.
+        """
+        if self._path is None:
+            raise LogError("there is no log of actions: the setting log is off")
+        with self._telling():
+            path = self._found_path()
+            if not path.exists():
+                return
+            # A connection of its own: whoever reads may stop half-way, and never come back.
+            with closing(_connect(path)) as file:
+                if _is_log(file):
+                    for row in file.execute(f"{_LAST} {where} ORDER BY post.id"):
+                        yield Entry.of(row)
+
+    def unfinished(self, now: float) -> list[Entry]:
+        """The latest that nobody knows the outcome of, and never will: their process is gone."""
+        where = (
+            "WHERE booking.id IS NULL AND post.id NOT IN (SELECT post FROM told)"
+            f" AND post.id > (SELECT max(id) FROM post) - {_LATEST}"
+        )
+        return [entry for entry in self.entries(where) if not is_running(entry, now)]
+
+    def told(self, entries: Sequence[Entry]) -> None:
+        """Somebody has been told of these, which is enough.
+
+        Raises:
+            LogError: it cannot be written.
+        """
+        with self._lock, self._telling():
+            rows = [(entry.id,) for entry in entries]
+            self._open().executemany("INSERT OR IGNORE INTO told VALUES (?)", rows)
+
+    def _open(self) -> sqlite3.Connection:
+        if self._file is None or self._process != os.getpid():
+            path = self._found_path()
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            # SQLite would make it for all to read; its journals get the same mode.
+            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+            file = _connect(path)
+            try:
+                _prepare(file)
+            except BaseException:
+                file.close()
+                raise
+            weakref.finalize(self, file.close)
+            self._file, self._process = file, os.getpid()
+        return self._file
+
+    def _found_path(self) -> Path:
+        assert self._path is not None
+        try:
+            return Path(self._path).expanduser()
+        except RuntimeError as error:
+            raise OSError(errno.ENOENT, str(error)) from None
+
+    @contextmanager
+    def _telling(self) -> Iterator[None]:
+        try:
+            yield
+        except (sqlite3.Error, OSError) as error:
+            why = error.strerror if isinstance(error, OSError) else error
+            raise LogError(f"the log of actions ({self._path}) cannot be used: {why}") from None
+
+
+def is_running(entry: Entry, now: float) -> bool:
+    """Whether the process that asked for it may still be waiting for the answer."""
+    if entry.host != socket.gethostname():
+        return entry.asked_at > rfc3339(now - _OVER_SECONDS)
+    return identity(entry.pid) == entry.process
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(
+        path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
+    )
+
+
+def _prepare(file: sqlite3.Connection) -> None:
+    is_log = _is_log(file)
+    file.execute("PRAGMA journal_mode = WAL")
+    file.execute("PRAGMA synchronous = FULL")
+    if not is_log:
+        guards = (
+            _ONLY_ADDED_TO.format(table=table, event=event)
+            for table in ("post", "booking", "told")
+            for event in ("UPDATE", "DELETE")
+        )
+        file.executescript(_SCHEMA.format(guards="".join(guards)))
+
+
+def _is_log(file: sqlite3.Connection) -> bool:
+    """Whether it is one already; False: it is empty, and can become one."""
+    (application,) = file.execute("PRAGMA application_id").fetchone()
+    (tables,) = file.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    if tables and application != _APPLICATION_ID:
+        raise sqlite3.DatabaseError("it is another database")
+    return bool(tables)
+
+
+def _who() -> tuple[str, str]:
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # A number that has no name here.
+        user = str(os.getuid())
+    return user, socket.gethostname()

@@ -1,0 +1,82 @@
+"""How much a transaction or a statement acts on: what ``max_actions`` limits.
+
+A slip in a WHERE reaches the whole fleet, so more than the limit is asked about
+where somebody can be asked, and is otherwise refused whole.
+
+Pure.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from itertools import islice
+from typing import NamedTuple
+
+_SHOWN = 3
+
+
+class Target(NamedTuple):
+    """A Droplet; ``name`` is for people."""
+
+    id: int
+    name: str
+    locked: bool = False
+
+
+class Reach:
+    """What is acted on, and how often with which type.
+
+    Attributes:
+        allowed: whether somebody who was asked has said yes.
+    """
+
+    def __init__(self) -> None:
+        self.allowed = False
+        self._names: dict[int, str] = {}
+        self._types: Counter[str] = Counter()
+
+    @property
+    def shown(self) -> list[int]:
+        """Those that the question names."""
+        return list(islice(self._names, _SHOWN))
+
+    def add(self, type: str, targets: Iterable[Target]) -> None:
+        """An action of this type on each of these."""
+        for target in targets:
+            self._types[type] += 1
+            self._names[target.id] = target.name
+
+    def with_more(self, type: str, targets: Iterable[Target]) -> Reach:
+        """The same and one POST more."""
+        more = Reach()
+        more.allowed = self.allowed
+        more._names, more._types = dict(self._names), Counter(self._types)
+        more.add(type, targets)
+        return more
+
+    def is_over(self, max_actions: int) -> bool:
+        """Whether it is more than is allowed; 0: any number is."""
+        return bool(max_actions) and not self.allowed and len(self._names) > max_actions
+
+    def question(self, names: Mapping[int, Target]) -> str:
+        """What to ask of somebody who can say yes; ``names`` knows some by name."""
+        shown = ", ".join(
+            names[id].name if id in names else self._names[id] for id in self.shown
+        )
+        more = ", ..." if len(self._names) > _SHOWN else ""
+        return f"This starts {self._counted}, on {shown}{more}. Go on? [y/N] "
+
+    def refusal(self, noun: str, max_actions: int) -> str:
+        """Why it goes no further, and how it could."""
+        return (
+            f"{self._counted} on {len(self._names)} {noun}s, more than max_actions="
+            f"{max_actions}: take fewer at a time, or raise the setting max_actions"
+            " (DOVTAB_MAX_ACTIONS, --max-actions N; 0: no limit)"
+        )
+
+    @property
+    def _counted(self) -> str:
+        total = self._types.total()
+        by_type = ", ".join(f"{type} {count}" for type, count in self._types.most_common())
+        return f"{total} action{'s' if total > 1 else ''}: {by_type}"

@@ -1,0 +1,68 @@
+"""Whether a table or view of a database hides one of ours.
+
+A name means what a database has of that name, and an eponymous table only if none has:
+a query would answer from a stranger's rows, and nobody would notice.
+
+Source: https://sqlite.org/vtab.html#epovtab
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+import apsw
+
+from dovtab.errors import SettingsError
+
+_NAMED = "SELECT schema, type FROM pragma_table_list(?)"
+# What takes the hiding one out of the way again.
+_REMEDY = re.compile(r"\s*(drop|alter|detach|rollback)\b", re.I)
+
+
+class Shadow:
+    """Looks for tables that hide ours.
+
+    Args:
+        names: of our modules.
+    """
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._names = tuple(names)
+
+    def check(self, connection: apsw.Connection, sql: str | None = None) -> None:
+        """See that none is hidden; of those that a statement names, if one is given.
+
+        Raises:
+            SettingsError: one is.
+        """
+        if sql is not None and _REMEDY.match(sql):
+            return
+        text = None if sql is None else sql.lower()
+        for name in self._names:
+            if text is None or name in text:
+                self._check(connection, name)
+
+    def _check(self, connection: apsw.Connection, name: str) -> None:
+        cursor = connection.cursor()
+        # Nobody's statement, and no tracer's business.
+        cursor.exec_trace = lambda *begun: True
+        for schema, kind in map(_texts, cursor.execute(_NAMED, (name,)).fetchall()):
+            if kind == "virtual" and _is_ours(cursor, schema, name):
+                continue
+            quoted = schema.replace('"', '""')
+            raise SettingsError(
+                f"the database {schema} has a {kind} {name} of its own, which hides dovtab's:"
+                f' ALTER TABLE "{quoted}".{name} RENAME TO another name, or use another database'
+            )
+
+
+def _texts(row: Iterable[object]) -> tuple[str, ...]:
+    return tuple(map(str, row))
+
+
+def _is_ours(cursor: apsw.Cursor, schema: str, name: str) -> bool:
+    quoted = schema.replace('"', '""')
+    query = f'SELECT sql FROM "{quoted}".sqlite_schema WHERE name LIKE ?'
+    declared = " ".join(str(sql) for (sql,) in cursor.execute(query, (name,)))
+    return re.search(rf"\busing\s+[\"'`\[]?{name}\b", declared, re.I) is not None

@@ -1,0 +1,68 @@
+"""The options of the command, and what it says of itself.
+
+They come before the database. What stands after it is SQL, and to SQL an option
+is a comment: it would be done without, and nobody told.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import apsw
+
+from dovtab.version import VERSION
+
+USAGE = """\
+Usage: dovtab [OPTIONS] [DATABASE [SQL|CMD ...]]
+
+DigitalOcean Droplet actions as a SQLite table, in SQLite's shell.
+
+DATABASE is a file, made if it does not exist, or :memory:. Without SQL the
+shell is interactive. The API token comes from DIGITALOCEAN_TOKEN,
+DIGITALOCEAN_ACCESS_TOKEN, or doctl's config file.
+
+   --demo               a simulated account and a table inventory; needs no token
+   --read-only          starting actions is off
+   --dry-run            actions give the request they would send, and send nothing
+   --context NAME       use the token of this context of doctl's
+   --api-url URL        where the API is
+   --version            show the versions
+   --help               show this
+
+Output modes and the other options are those of SQLite's shell:
+
+   -box -column -csv -html -json -jsonl -line -list -table ...
+   -[no]header  -separator TEXT  -nullvalue TEXT  -init FILE
+   -bail  -batch  -echo  -interactive  -nocolour  -encoding NAME
+"""
+
+VERSIONS = f"dovtab {VERSION} (SQLite {apsw.sqlite_lib_version()}, APSW {apsw.apsw_version()})"
+
+DEMO_INTRO = """\
+A simulated account with ten Droplets: nothing here costs money or stops a machine. Try
+  SELECT name, type, status FROM inventory JOIN droplet_actions USING (droplet_id);
+  SELECT droplet_actions_post(3164444, 'reboot');
+  SELECT method, path, status, duration_ms FROM dovtab_requests;
+"""
+
+# The settings that an option makes, and the one that its value is.
+FLAGS = {"read-only": {"allow_actions": False}, "dry-run": {"dry_run": True}}
+VALUES = {"context": "context", "api-url": "api_url"}
+
+_WITH_VALUE = {"init", "separator", "nullvalue", "encoding", *VALUES}
+_OPTION = re.compile(r"--?[a-z][a-z-]*", re.I)
+
+
+def misplaced(args: Sequence[str]) -> str | None:
+    """The first option after the database.
+
+    >>> misplaced(["-box", "--context", "prod", "my.db", "SELECT 1", "--dry-run"])
+    '--dry-run'
+    >>> misplaced(["my.db", "-- a comment", "SELECT -1"]) is None
+    True
+    """
+    rest = list(args)
+    while rest and rest[0].startswith("-"):
+        rest = rest[2 if rest[0].lstrip("-") in _WITH_VALUE else 1 :]
+    return next((arg for arg in rest[1:] if _OPTION.fullmatch(arg)), None)
