@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
+from dovtab.api.clock import Clock, SystemClock
 from dovtab.api.settings import Settings
 from dovtab.engine.manifest import LOG, PLAN, POSTS, REQUESTS, Function, Manifest, manifest
 from dovtab.engine.statement import Statement, Statements
@@ -25,7 +26,6 @@ from dovtab.errors import ArgumentError, SettingsError
 from dovtab.resources import TABLES, Table
 
 if TYPE_CHECKING:
-    from dovtab.api.clock import Clock
     from dovtab.engine.account import Account
     from dovtab.engine.acting.posts import Post
     from dovtab.engine.acting.wait import Waits
@@ -119,15 +119,13 @@ class Session:
         """How many actions the open transaction has asked for."""
         return len(self._queued())
 
-    @property
     def unfinished(self) -> str | None:
-        """What to tell of actions whose process is gone and left no outcome; once.
-
-        It asks nobody but the log, and that only if there is one.
-        """
+        """What to tell of actions whose process is gone and left no outcome; once."""
+        if self._settings.log is None:
+            return None
         from dovtab.engine.acting.unfinished import tell_once
 
-        return tell_once(self.account.log, self.account.clock.time())
+        return tell_once(self._settings.log, (self._clock or SystemClock()).time())
 
     def connect(
         self, module: str, database: str, table: str, arguments: Sequence[SqlValue]

@@ -6,6 +6,8 @@ It runs in this process, on the loopback, and ends with it.
 from __future__ import annotations
 
 from contextlib import ExitStack
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import apsw
@@ -19,12 +21,19 @@ class Demo:
     """A running simulator, what to tell dovtab of it, and its inventory."""
 
     def __init__(self, closing: ExitStack) -> None:
+        self._closing = closing
         self._simulator = closing.enter_context(Simulator())
         self._simulator.account.populate(droplets=DROPLETS, actions=ACTIONS_EACH)
 
     def settings(self) -> dict[str, Any]:
         """The settings that point dovtab at this account."""
-        return {"token": self._simulator.token, "api_url": self._simulator.url}
+        folder = Path(self._closing.enter_context(TemporaryDirectory()))
+        return {
+            "token": self._simulator.token,
+            "api_url": self._simulator.url,
+            # What never happened has no place in the log of what did.
+            "log": str(folder / "actions.db"),
+        }
 
     def add_inventory(self, connection: apsw.Connection) -> None:
         """Make the local table to join with, unless there is one.

@@ -25,6 +25,7 @@ DIGITALOCEAN_ACCESS_TOKEN, or doctl's config file.
    --demo               a simulated account and a table inventory; needs no token
    --read-only          starting actions is off
    --dry-run            actions give the request they would send, and send nothing
+   --max-actions N      on how many Droplets a transaction may act; 0: on any number
    --context NAME       use the token of this context of doctl's
    --api-url URL        where the API is
    --version            show the versions
@@ -48,7 +49,9 @@ A simulated account with ten Droplets: nothing here costs money or stops a machi
 
 # The settings that an option makes, and the one that its value is.
 FLAGS = {"read-only": {"allow_actions": False}, "dry-run": {"dry_run": True}}
-VALUES = {"context": "context", "api-url": "api_url"}
+VALUES = {"context": "context", "api-url": "api_url", "max-actions": "max_actions"}
+# What a simulated account decides for itself.
+OF_ACCOUNT = frozenset({"context", "api_url"})
 
 _WITH_VALUE = {"init", "separator", "nullvalue", "encoding", *VALUES}
 _OPTION = re.compile(r"--?[a-z][a-z-]*", re.I)

@@ -26,7 +26,7 @@ from dovtab.engine.session import Session
 from dovtab.errors import SettingsError
 from dovtab.hosts.apsw.connection import attach
 from dovtab.hosts.last_statement import refusal, split
-from dovtab.hosts.options import DEMO_INTRO, FLAGS, USAGE, VALUES, VERSIONS, misplaced
+from dovtab.hosts.options import DEMO_INTRO, FLAGS, OF_ACCOUNT, USAGE, VALUES, VERSIONS, misplaced
 from dovtab.hosts.progress import Progress
 from dovtab.resources import TABLES
 
@@ -79,8 +79,11 @@ class Shell(apsw.shell.Shell):
         if connection not in self._sessions:
             # To the real one, also when the shell holds back what it says itself.
             on_terminal = sys.stdout.isatty() and sys.stderr.isatty()
-            progress = Progress(sys.stderr, draws=on_terminal)
+            asks = sys.stdin.isatty() and sys.stderr.isatty()
+            progress = Progress(sys.stderr, draws=on_terminal, asks=asks)
             session = attach(connection, self.resolve(), observer=progress)
+            if not self._sessions and (unfinished := session.unfinished()):
+                sys.stderr.write(f"{unfinished}\n")
             # Kept, for .open lets go of one that .connection could go back to.
             self._sessions[connection] = session
             connection.set_progress_handler(lambda: False, _STEPS_BETWEEN_LOOKS)
@@ -104,7 +107,7 @@ class Shell(apsw.shell.Shell):
         """
         if self._settings is None:
             if self._wants_demo:
-                if self._given.keys() & set(VALUES.values()):
+                if self._given.keys() & OF_ACCOUNT:
                     raise SettingsError("--demo has an account of its own: it goes alone")
                 # Only a demonstration needs the simulator.
                 from dovtab.hosts.demo import Demo

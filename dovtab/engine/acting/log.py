@@ -57,7 +57,7 @@ _LAST = """
 """
 # Of a host that we cannot ask whether a process still runs: by then its POST is over.
 _OVER_SECONDS = 3600.0
-_LATEST = 10_000
+_LATEST = 1000
 _LONGEST_SQL = 10_000
 _BUSY_SECONDS = 10.0
 

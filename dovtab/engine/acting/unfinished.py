@@ -2,22 +2,56 @@
 
 Their process was killed between the POST and its answer: the log has them, and
 nobody knows what became of them. That is told once.
+
+Every start of the command comes here, so what it takes to read the log is imported
+only when there is something to tell.
 """
 
 from __future__ import annotations
 
-from dovtab.engine.acting.log import ActionLog
-from dovtab.errors import LogError
+from pathlib import Path
+
+_ANY = """
+    SELECT count(*) FROM post
+    WHERE id > (SELECT max(id) FROM post) - 1000
+    AND id NOT IN (SELECT post FROM booking) AND id NOT IN (SELECT post FROM told)
+"""
 
 
-def tell_once(log: ActionLog, now: float) -> str | None:
+def tell_once(path: str, now: float) -> str | None:
     """What to tell, if there is anything that was not told before.
 
-    A log that cannot be read is no reason not to go on: it is told of by whoever acts.
+    A log that cannot be read is no reason not to go on: whoever acts is told of it.
 
     Args:
+        path: of the log.
         now: seconds since 1970.
     """
+    try:
+        file = Path(path).expanduser()
+        exists = file.exists()
+    except (OSError, RuntimeError):
+        return None
+    return _tell(path, now) if exists and _has_any(file) else None
+
+
+def _has_any(file: Path) -> bool:
+    import sqlite3
+    from contextlib import closing
+
+    try:
+        with closing(sqlite3.connect(file)) as log:
+            (count,) = log.execute(_ANY).fetchone()
+    except sqlite3.Error:
+        return False
+    return bool(count)
+
+
+def _tell(path: str, now: float) -> str | None:
+    from dovtab.engine.acting.log import ActionLog
+    from dovtab.errors import LogError
+
+    log = ActionLog(path)
     try:
         entries = log.unfinished(now)
         if entries:
@@ -28,5 +62,4 @@ def tell_once(log: ActionLog, now: float) -> str | None:
         return None
     actions = "1 action" if len(entries) == 1 else f"{len(entries)} actions"
     have = "has" if len(entries) == 1 else "have"
-    moment = f"{entries[0].asked_at[:19]}Z"
-    return f"{actions} of {moment} {have} no outcome: see dovtab_log"
+    return f"{actions} of {entries[0].asked_at[:19]}Z {have} no outcome: see dovtab_log"
