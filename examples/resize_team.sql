@@ -2,22 +2,22 @@
 -- powered off, resized and powered on; all Droplets go at once.
 --
 --   dovtab fleet.db ".read examples/resize_team.sql"
+--
+-- after says what a step waits for: the resize goes only if the power_off was completed;
+-- the power_on goes whatever came of both, so that no machine stays off. (One that was off
+-- before is on then, too.)
 
-INSERT INTO droplet_actions(droplet_id, type)
-SELECT droplet_id, 'power_off' FROM inventory WHERE team = 'storefront';
-CREATE TEMP TABLE off AS
-SELECT droplet_id, droplet_actions_wait(droplet_id, action_id) ->> 'status' AS status
-FROM dovtab_posts WHERE type = 'power_off' AND outcome = 'sent';
+INSERT INTO droplet_actions(droplet_id, type, attributes, after)
+SELECT droplet_id, type, attributes, after
+FROM inventory JOIN (
+  SELECT 1 AS step, 'power_off' AS type, NULL AS attributes, NULL AS after
+  UNION ALL SELECT 2, 'resize', '{"size": "s-2vcpu-4gb"}', 'completed'
+  UNION ALL SELECT 3, 'power_on', NULL, 'ended'
+)
+WHERE team = 'storefront'
+ORDER BY droplet_id, step;
 
-INSERT INTO droplet_actions(droplet_id, type, attributes)
-SELECT droplet_id, 'resize', '{"size": "s-2vcpu-4gb"}' FROM off WHERE status = 'completed';
-CREATE TEMP TABLE resized AS
-SELECT droplet_id, droplet_actions_wait(droplet_id, action_id, 3600) ->> 'status' AS status
-FROM dovtab_posts WHERE type = 'resize' AND outcome = 'sent';
-
--- What is off goes on again, whether or not it was resized.
-INSERT INTO droplet_actions(droplet_id, type)
-SELECT droplet_id, 'power_on' FROM off WHERE status = 'completed';
-
-SELECT droplet_id, type, droplet_actions_wait(droplet_id, action_id) ->> 'status' AS status
-FROM dovtab_posts WHERE outcome = 'sent' ORDER BY droplet_id, seq;
+SELECT droplet_id, type,
+       coalesce(droplet_actions_outcome(droplet_id, action_id), outcome) AS came_to, error
+FROM dovtab_posts
+ORDER BY droplet_id, seq;

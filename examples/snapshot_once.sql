@@ -17,8 +17,7 @@ WHERE i.team = 'storefront'
       AND a.type = 'snapshot' AND a.status <> 'errored' AND a.started_at >= date('now')
   );
 
-SELECT i.name, droplet_actions_wait(p.droplet_id, p.action_id) ->> 'status' AS status
+SELECT i.name, coalesce(droplet_actions_outcome(p.droplet_id, p.action_id), p.outcome) AS came_to,
+       p.error
 FROM dovtab_posts p JOIN inventory i USING (droplet_id)
-WHERE p.outcome = 'sent' AND p.type = 'snapshot';
-
-SELECT droplet_id, outcome, error FROM dovtab_posts WHERE outcome <> 'sent';
+WHERE p.type = 'snapshot';

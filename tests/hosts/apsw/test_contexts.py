@@ -120,3 +120,56 @@ def test_a_wait_asks_with_the_token_of_the_account_that_started_the_action(
         f"/v2/droplets/3/actions/{ours}"
     }
     assert len({path for label, path in polls if label == "prod"}) == 2
+
+
+PROD = "CREATE VIRTUAL TABLE temp.prod USING droplet_actions(context=prod)"
+INSERT = "INSERT INTO prod(droplet_id, type) VALUES (1, 'enable_ipv6')"
+
+
+def test_a_table_with_actions_to_send_is_not_dropped(
+    simulator: Simulator, connect: Connect
+) -> None:
+    db = connect()
+    db.execute(PROD)
+    db.execute(f"BEGIN; {INSERT}")
+    with pytest.raises(dovtab.NotAllowedError, match="prod has actions that were not sent yet"):
+        db.execute("DROP TABLE temp.prod")
+    db.execute("COMMIT")
+    assert [r.method for r in simulator.requests] == ["POST"]
+    db.execute(f"BEGIN; {INSERT}; ROLLBACK")
+    db.execute("DROP TABLE temp.prod")
+
+
+def test_a_table_that_is_dropped_where_nobody_can_refuse_it_is_told_of(
+    simulator: Simulator, connect: Connect
+) -> None:
+    """There is one tracer that can refuse, and here the user has it."""
+    db = connect()
+    db.execute(PROD)
+    db.exec_trace = lambda *begun: True
+    db.execute(f"BEGIN; {INSERT}; DROP TABLE temp.prod; COMMIT")
+    assert list(db.execute("SELECT droplet_id, outcome, error FROM dovtab_posts")) == [
+        (1, "refused", "not sent: prod was dropped before COMMIT")
+    ]
+    db.execute("INSERT INTO droplet_actions(droplet_id, type) VALUES (1, 'enable_ipv6')")
+    assert [r.method for r in simulator.requests] == ["POST"]
+
+
+@pytest.mark.parametrize(
+    "undone",
+    [
+        f"SAVEPOINT s; {INSERT}; ROLLBACK TO s",
+        "INSERT OR IGNORE INTO prod(droplet_id, type) VALUES (1, 'wrong')",
+    ],
+)
+def test_a_table_of_which_nothing_is_asked_any_more_is_in_no_other_s_way(
+    simulator: Simulator, connect: Connect, undone: str
+) -> None:
+    db = connect()
+    db.execute(PROD)
+    db.execute(f"BEGIN; {undone}")
+    db.execute("INSERT INTO droplet_actions(droplet_id, type) VALUES (1, 'enable_ipv6')")
+    with pytest.raises(dovtab.NotAllowedError, match="through one table at a time|one table"):
+        db.execute(INSERT)
+    db.execute("COMMIT")
+    assert [r.authorized_as for r in simulator.requests] == ["simulator"]
