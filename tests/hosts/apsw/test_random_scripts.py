@@ -304,7 +304,16 @@ def simulator() -> Iterator[Simulator]:
         running.account.add_token("token-of-prod", label="prod")
         for id in DROPLETS:
             running.account.add_droplet(droplet_id=id)
+        # One HTTP client of each account for all scripts, or the ports run out.
+        keepers = [
+            dovtab.connect(token=token, api_url=running.url)
+            for token in ("simulator", "token-of-prod")
+        ]
+        for keeper in keepers:
+            assert keeper.execute("SELECT count(*) FROM droplet_actions(1)").get == 0
         yield running
+        for keeper in keepers:
+            keeper.close()
 
 
 scripts = st.lists(steps, min_size=2, max_size=12)
