@@ -18,6 +18,9 @@ COLUMNS = "id, resource_id, completed_at, region_slug, started_at, status, type"
 
 def main(database: str) -> int:
     db = dovtab.connect(database, allow_actions=False, max_requests=100_000)
+    if not db.table_exists(None, "inventory"):
+        print(f"{database}: no such table: inventory", file=sys.stderr)
+        return 2
     with db:  # all of it, or nothing
         db.execute(
             "CREATE TABLE IF NOT EXISTS action_history(id INTEGER PRIMARY KEY,"

@@ -113,6 +113,8 @@ def test_keep_history(run: Run, database: Path, simulator: Simulator) -> None:
     simulator.account.add_action(web_01)
     second = run(EXAMPLES / "keep_history.py", database)
     assert second.stdout == "81 actions, 1 of them new\n"
+    none = run(EXAMPLES / "keep_history.py", ":memory:")
+    assert (none.returncode, none.stderr) == (2, ":memory:: no such table: inventory\n")
 
 
 def acted(simulator: Simulator) -> list[tuple[int, str]]:

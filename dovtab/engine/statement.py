@@ -36,6 +36,7 @@ class Statement:
         triggered: whether it has run a trigger.
         started_ns: nanoseconds, of `now`.
         requests, actions: how many it has made, and how many of them acted.
+        queued: how many more its rows have asked for, to be made at COMMIT.
         outstanding: of what it has begun, how many requests more it is known to take.
         prefetch, held: what it is going to ask for, and what it has read.
         left: what is on its way for a scan that has ended: it may come back to it.
@@ -61,6 +62,7 @@ class Statement:
         "predictor",
         "prefetch",
         "progress",
+        "queued",
         "reach",
         "reads",
         "requests",
@@ -79,6 +81,7 @@ class Statement:
         self.started_ns = now()
         self.requests = 0
         self.actions = 0
+        self.queued = 0
         self.outstanding = 0
         self.prefetch = Prefetch()
         self.held = Held()
@@ -123,25 +126,30 @@ class Statement:
         for call in self.at_end:
             call()
 
-    def spend(self, allowed: int, key: str, *, acts: bool = False) -> None:
+    def spend(
+        self, allowed: int, key: str, *, acts: bool = False, queues: bool = False
+    ) -> None:
         """Count one more request.
 
         Args:
             key: the column to bind, for the error.
             acts: whether it starts an action.
+            queues: whether it is not made now, but at COMMIT.
 
         Raises:
             TooManyRequestsError: it would be one more than ``allowed``.
         """
-        if self.requests >= allowed:
+        if self.requests + self.queued >= allowed:
             started = f", {self.actions} of which started actions," if self.actions else ""
+            queued = f", and {self.queued} actions asked for," if self.queued else ""
             raise TooManyRequestsError(
-                f"requests made by this statement: {self.requests}{started} and it needs more"
+                f"requests made by this statement: {self.requests}{started}{queued} and it needs more"
                 f" than max_requests={allowed}: narrow it (WHERE {key} = ...), or raise"
                 " the setting max_requests (DOVTAB_MAX_REQUESTS)"
             )
-        self.requests += 1
+        self.requests += not queues
         self.actions += acts
+        self.queued += queues
 
 
 class Inserts(Protocol):

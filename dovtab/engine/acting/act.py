@@ -90,8 +90,10 @@ def wait(
     parent_id: SqlValue,
     action_id: SqlValue,
     timeout_seconds: SqlValue = None,
-) -> str:
+) -> str | None:
     """Ask for an action until it is completed or errored; gives the action.
+
+    In a rehearsal it gives NULL for the NULL that is the id of an action not started.
 
     An errored action is an answer, not an error.
 
@@ -103,6 +105,9 @@ def wait(
     Raises:
         WaitError: the time is over, or there is no such action.
     """
+    if account.settings.dry_run and action_id is None:
+        # In a rehearsal there is nothing to wait for.
+        return None
     ids, seconds = _wait_arguments(table, account, parent_id, action_id, timeout_seconds)
     try:
         return _text(waits(*ids.values()).wait(ids, seconds, statement), "")

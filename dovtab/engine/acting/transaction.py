@@ -116,7 +116,7 @@ class Transaction:
         statement = self._writer()
         row = {c.name: v for c, v in zip(self._table.columns, values, strict=True)}
         post = row_post(self._table, self._acts, self._account, statement, rowid, row)
-        statement.spend(self._account.settings.max_requests, self._table.key)
+        statement.spend(self._account.settings.max_requests, self._table.key, queues=True)
         if self._statement is not statement:
             self._statement, self._length = statement, len(self._queue)
             statement.at_end.append(self._ended)

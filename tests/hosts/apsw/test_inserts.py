@@ -86,7 +86,7 @@ def test_a_transaction_is_sent_at_commit(fleet: Simulator, db: apsw.Connection) 
 def test_distinct_droplets_go_at_once_and_one_droplet_s_in_order(
     fleet: Simulator, db: apsw.Connection
 ) -> None:
-    fleet.latency = 0.02
+    fleet.latency = 0.1
     values = ", ".join(
         f"({id}, 'rename', '{{\"name\": \"{name}\"}}')" for name in "abc" for id in (1, 2, 3)
     )
@@ -600,3 +600,28 @@ def test_an_update_says_why_it_is_refused(
     fleet.account.add_action(1, id=3)
     with pytest.raises(dovtab.NotAllowedError, match="cannot be changed: INSERT starts a new"):
         db.execute(f"UPDATE droplet_actions SET type = 'x' {where}")
+
+
+def test_after_a_tag_that_was_refused_what_depends_on_it_is_not_sent(
+    fleet: Simulator, connect: Callable[..., apsw.Connection]
+) -> None:
+    """What has the tag is known: the others go."""
+    fleet.account.add_droplet(droplet_id=50, tags=("db",))
+    db = connect(max_actions=25)
+    fleet.fault(Fault(kind="status", status=422, method="POST", path="tag_name=db"))
+    with pytest.raises(dovtab.ActionsError, match="4 actions: 1 sent, 3 refused"):
+        db.execute(
+            "INSERT INTO droplet_actions(droplet_id, tag_name, type) VALUES"
+            " (NULL, 'db', 'power_off'), (50, NULL, 'snapshot'),"
+            " (1, NULL, 'enable_ipv6'), (NULL, 'db', 'enable_ipv6')"
+        )
+    sent = [(r.path, r.status) for r in fleet.requests if r.method == "POST"]
+    assert sent == [("/v2/droplets/actions", 422), ("/v2/droplets/1/actions", 201)]
+
+
+def test_rows_are_no_requests_that_were_made(connect: Callable[..., apsw.Connection]) -> None:
+    db = connect(max_requests=2)
+    with pytest.raises(
+        dovtab.TooManyRequestsError, match="made by this statement: 0, and 2 actions asked for,"
+    ):
+        db.execute(INSERT + "VALUES (1, 'reboot', NULL), (2, 'reboot', NULL), (3, 'reboot', NULL)")
