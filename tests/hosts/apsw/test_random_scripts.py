@@ -53,6 +53,7 @@ class Half:
         self.db = db
         self.cursors: list[apsw.Cursor] = []
         self.interrupted = False
+        self.error = ""
         db.execute(ORDINARY)
         functions: dict[str, Callable[[int], int]] = {
             "did": self.queries,
@@ -98,7 +99,8 @@ class Half:
         self.interrupted = False
         try:
             list(self.db.execute(sql))
-        except (apsw.Error, dovtab.DovtabError, ZeroDivisionError):
+        except (apsw.Error, dovtab.DovtabError, ZeroDivisionError) as error:
+            self.error = str(error)
             return False
         finally:
             if self.interrupted:
@@ -127,6 +129,7 @@ class Pair:
             "api_url": simulator.url,
             "max_actions": 0,
             "max_requests": 10_000,
+            "max_wait_seconds": 86_400,
             "log": str(log),
         }
         attach(db, resolve(given, os.getenv), SharedClock(simulator.clock))
@@ -148,7 +151,7 @@ class Pair:
         if refused:
             assert not done, sql
         else:
-            assert self.model_runs(sql) == done, sql
+            assert self.model_runs(sql) == done, (sql, self.ours.error)
         assert self.ours.db.in_transaction == self.model.db.in_transaction, sql
         if not self.model.db.in_transaction:
             self.settled = {name: self.count(name) for name in TABLES}
