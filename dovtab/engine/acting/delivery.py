@@ -53,12 +53,7 @@ class _Delivery:
         account, post = self._account, self._post
         try:
             account.acquire_in_thread(post.request, self._cancelled)
-            post.logged = account.log.asked(
-                post,
-                account.clock.time(),
-                account.settings.api_url,
-                account.shared().client.token,
-            )
+            post.logged = self._asked()
         except DovtabError as error:
             post.ended("refused", error)
             raise
@@ -66,6 +61,20 @@ class _Delivery:
             return self._deliver()
         finally:
             self._book()
+
+    def _asked(self) -> int | None:
+        account, shared = self._account, self._account.shared()
+        try:
+            return account.log.asked(
+                self._post,
+                account.clock.time(),
+                account.settings.api_url,
+                shared.client.token,
+            )
+        except LogError:
+            # It has its place in the quota, and nothing will be sent.
+            shared.quota.answered(account.clock.monotonic(), attempts=0)
+            raise
 
     def _deliver(self) -> list[Object]:
         try:
@@ -102,7 +111,8 @@ class _Delivery:
             self._account.log.booked(post, self._account.clock.time())
         except LogError as error:
             # It was sent: that is what has to be told first.
-            post.error = f"{post.error}; {error}" if post.error else str(error)
+            post.error = _and(post.error, error)
+            post.started = [one._replace(error=_and(one.error, error)) for one in post.started]
 
     def _before_attempt(self) -> None:
         # Only the last attempt can have run: what was there before it is not ours.
@@ -163,3 +173,7 @@ class _Delivery:
     def _parent(self, action: Object) -> int | None:
         id = action.get(self._table.reads.parent[-1])
         return id if isinstance(id, int) else self._post.parent
+
+
+def _and(told: str | None, error: DovtabError) -> str:
+    return f"{told}; {error}" if told else str(error)

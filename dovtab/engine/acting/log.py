@@ -5,7 +5,12 @@ written means that nothing is sent. What became of it is written after. Nothing 
 the file is ever changed: what is found out later is one more booking, and the last
 one counts. The token is not in it, only a fingerprint that tells one from another.
 
-Sources: https://sqlite.org/wal.html, https://sqlite.org/pragma.html#pragma_synchronous,
+The file is opened for each booking, and not kept open. SQLite's locks on it would not
+outlast a fork, and a file that was taken away would still be written to: either way
+POSTs would be written down where nobody finds them.
+
+Sources: https://sqlite.org/wal.html, https://sqlite.org/howtocorrupt.html,
+https://sqlite.org/pragma.html#pragma_synchronous,
 https://specifications.freedesktop.org/basedir-spec/latest/
 """
 
@@ -18,9 +23,9 @@ import os
 import socket
 import sqlite3
 import threading
-import weakref
+import time
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from dovtab.api.token import Token
@@ -50,6 +55,9 @@ _ONLY_ADDED_TO = """
     CREATE TRIGGER IF NOT EXISTS {table}_{event} BEFORE {event} ON {table}
     BEGIN SELECT RAISE(ABORT, 'the log of actions is only added to'); END;
 """
+_KIND = """
+    SELECT application_id, (SELECT count(*) FROM sqlite_schema) FROM pragma_application_id
+"""
 _LAST = """
     SELECT post.*, outcomes, request_id, booked_at
     FROM post LEFT JOIN booking ON booking.id =
@@ -63,7 +71,7 @@ _BUSY_SECONDS = 10.0
 
 
 class ActionLog:
-    """The log in one file; opened when it is first used.
+    """The log in one file.
 
     Args:
         path: None: there is no log.
@@ -72,8 +80,8 @@ class ActionLog:
     def __init__(self, path: str | None) -> None:
         self._path = path
         self._lock = threading.Lock()
-        self._file: sqlite3.Connection | None = None
-        self._process = 0
+        self._process = os.getpid()
+        self._tokens: set[Token] = set()
 
     def asked(self, post: Post, now: float, api_url: str, token: Token) -> int | None:
         """Write down a POST that is about to be sent; gives its number, to book with.
@@ -86,17 +94,20 @@ class ActionLog:
         """
         if self._path is None:
             return None
-        with self._lock, self._telling():
+        with self._writing() as file:
+            self._tokens.add(token)
             targets = None if post.targets is None else json.dumps(sorted(post.targets))
             sql = token.removed_from(post.sql)[:_LONGEST_SQL]
-            attributes = post.attributes and token.removed_from(post.attributes)
+            attributes, tag_name = (
+                text and token.removed_from(text) for text in (post.attributes, post.tag_name)
+            )
             values = (
                 *(rfc3339(now), *_who(), os.getpid(), identity(os.getpid())),
                 *(token.fingerprint(), api_url, post.context, sql, post.table.name),
-                *(post.parent, post.tag_name, targets, post.type, attributes),
+                *(post.parent, tag_name, targets, post.type, attributes),
             )
             marks = ", ".join("?" * len(values))
-            cursor = self._open().execute(f"INSERT INTO post VALUES (NULL, {marks})", values)
+            cursor = file.execute(f"INSERT INTO post VALUES (NULL, {marks})", values)
             return cursor.lastrowid
 
     def booked(self, post: Post, now: float) -> None:
@@ -112,11 +123,12 @@ class ActionLog:
         self, id: int, outcomes: Sequence[Started], request_id: str | None, now: float
     ) -> None:
         """The same for a POST that is only known from the log."""
-        with self._lock, self._telling():
-            self._open().execute(
-                "INSERT INTO booking VALUES (NULL, ?, ?, ?, ?)",
-                (id, rfc3339(now), json.dumps(outcomes, ensure_ascii=False), request_id),
-            )
+        with self._writing() as file:
+            text = json.dumps(outcomes, ensure_ascii=False)
+            for token in self._tokens:  # An error names what has the tag.
+                text = token.removed_from(text)
+            values = id, rfc3339(now), text, request_id
+            file.execute("INSERT INTO booking VALUES (NULL, ?, ?, ?, ?)", values)
 
     def entries(self, where: str = "") -> Iterator[Entry]:
         """All that is in it, oldest first; nothing if there is no such file yet.
@@ -150,25 +162,26 @@ class ActionLog:
         Raises:
             LogError: it cannot be written.
         """
-        with self._lock, self._telling():
+        with self._writing() as file:
             rows = [(entry.id,) for entry in entries]
-            self._open().executemany("INSERT OR IGNORE INTO told VALUES (?)", rows)
+            file.executemany("INSERT OR IGNORE INTO told VALUES (?)", rows)
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        if self._process != os.getpid():  # Who held it at the fork is not here.
+            self._lock, self._process = threading.Lock(), os.getpid()
+        with self._lock, self._telling(), closing(self._open()) as file:
+            _prepare(file)
+            yield file
 
     def _open(self) -> sqlite3.Connection:
-        if self._file is None or self._process != os.getpid():
-            path = self._found_path()
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            # SQLite would make it for all to read; its journals get the same mode.
-            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-            file = _connect(path)
-            try:
-                _prepare(file)
-            except BaseException:
-                file.close()
-                raise
-            weakref.finalize(self, file.close)
-            self._file, self._process = file, os.getpid()
-        return self._file
+        path = self._found_path()
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        # SQLite would make it for all to read; its journals get the same mode. If it is
+        # there, another thread may be using it, and its locks would end with our close.
+        with suppress(FileExistsError):
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        return _connect(path)
 
     def _found_path(self) -> Path:
         assert self._path is not None
@@ -181,7 +194,7 @@ class ActionLog:
     def _telling(self) -> Iterator[None]:
         try:
             yield
-        except (sqlite3.Error, OSError) as error:
+        except (sqlite3.Error, OSError, ValueError) as error:
             why = error.strerror if isinstance(error, OSError) else error
             raise LogError(f"the log of actions ({self._path}) cannot be used: {why}") from None
 
@@ -200,22 +213,31 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 
 def _prepare(file: sqlite3.Connection) -> None:
-    is_log = _is_log(file)
-    file.execute("PRAGMA journal_mode = WAL")
     file.execute("PRAGMA synchronous = FULL")
-    if not is_log:
+    if not _is_log(file):
         guards = (
             _ONLY_ADDED_TO.format(table=table, event=event)
             for table in ("post", "booking", "told")
             for event in ("UPDATE", "DELETE")
         )
         file.executescript(_SCHEMA.format(guards="".join(guards)))
+    # For this SQLite does not wait until nobody else is reading.
+    deadline = time.monotonic() + _BUSY_SECONDS
+    while True:
+        try:
+            file.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(_BUSY_SECONDS / 1000)
+        else:
+            return
 
 
 def _is_log(file: sqlite3.Connection) -> bool:
     """Whether it is one already; False: it is empty, and can become one."""
-    (application,) = file.execute("PRAGMA application_id").fetchone()
-    (tables,) = file.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    # In one statement: somebody else may be making it just now.
+    application, tables = file.execute(_KIND).fetchone()
     if tables and application != _APPLICATION_ID:
         raise sqlite3.DatabaseError("it is another database")
     return bool(tables)

@@ -18,12 +18,18 @@ def identity(pid: int) -> str | None:
     """
     try:
         stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
     except OSError:
         return "running" if _runs(pid) and not Path("/proc/self").exists() else None
     state, *_ = fields = stat.rpartition(")")[2].split()
     # A zombie only waits to be counted by its parent.
-    return None if state in "ZX" else f"{boot}/{fields[_STARTTIME]}"
+    return None if state in "ZX" else f"{_boot()}/{fields[_STARTTIME]}"
+
+
+def _boot() -> str:
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:  # Not every sandbox has it; the start alone is better than nothing.
+        return ""
 
 
 def _runs(pid: int) -> bool:

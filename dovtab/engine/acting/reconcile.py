@@ -16,10 +16,10 @@ from threading import Event
 
 from dovtab.api.exchange import Request
 from dovtab.engine.account import Account
-from dovtab.engine.acting.claims import RIVAL_SECONDS
 from dovtab.engine.acting.entry import Entry
 from dovtab.engine.acting.log import is_running
 from dovtab.engine.acting.lost import NOT_FOUND, Search, as_started
+from dovtab.engine.acting.outcome import ROUNDING_SECONDS
 from dovtab.engine.acting.posts import Post, Started
 from dovtab.engine.call import Call
 from dovtab.engine.interruption import reporting_interruption
@@ -28,6 +28,8 @@ from dovtab.resources import Table
 
 # From when it was written down a POST may wait for the rate limit, and for its answer.
 SLACK_SECONDS = 30.0
+_NOT_FOUND = "no such action was found"
+_RIVAL = "another request for the same may have been the one that ran"
 
 
 class Reconciliation:
@@ -50,21 +52,24 @@ class Reconciliation:
             LogError: there is no log, or it cannot be used.
             Interrupted: somebody stopped it; what was booked stays.
         """
-        entries = [e for e in self._log.entries() if e.table_name == self._table.name]
-        known = {id for entry in entries for id in entry.ids()}
-        open = [entry for entry in entries if self._is_open(entry)]
+        entries = self._entries()
         counts = Counter(inferred=0, unknown=0, elsewhere=0)
-        for entry in open:
+        for entry in filter(self._is_open, entries):
             account = self._account(entry)
             if account is None:
                 counts["elsewhere"] += 1
                 continue
-            found = self._look(account, entry, open, known)
-            known |= {one.id for one in found if one.id}
-            settled = [one for one in entry.outcomes or () if one.id]
-            self._log.book(entry.id, [*settled, *found], entry.request_id, self._now)
+            post = _post(self._table, entry)
+            found = self._look(account, entry, post, entries)
+            outcomes = (*_settled(entry), *found)
+            if outcomes != entry.outcomes:
+                self._log.book(entry.id, outcomes, entry.request_id, self._now)
+            account.shared().claims.claim(post, {one.id for one in found if one.id})
             counts.update("inferred" if one.id else "unknown" for one in found)
         return counts
+
+    def _entries(self, where: str = "") -> list[Entry]:
+        return [e for e in self._log.entries(where) if e.table_name == self._table.name]
 
     def _is_open(self, entry: Entry) -> bool:
         # As long as its process runs, it may still book an outcome itself.
@@ -83,60 +88,87 @@ class Reconciliation:
         return None
 
     def _look(
-        self, account: Account, entry: Entry, open: Sequence[Entry], known: set[int]
+        self, account: Account, entry: Entry, post: Post, entries: Sequence[Entry]
     ) -> list[Started]:
-        nothing = Started(entry.parent, None, "unknown", NOT_FOUND)
-        if any(_may_be(other, entry) for other in open):
-            error = "another request for the same may have been the one that ran"
-            return [nothing._replace(error=error)]
-        settings, post = account.settings, self._post(entry)
+        settings = account.settings
         seconds = settings.max_wait_seconds + settings.timeout_seconds + SLACK_SECONDS
 
         def look(cancelled: Event) -> list[Started]:
-            search = Search(self._table, account, post, known, cancelled)
+            search = Search(self._table, account, post, _ids(entry, entries), cancelled)
             found = search.run(looks=1, seconds=seconds)
-            started = as_started(found, search.why)
-            ids = {one.id for one in started if one.id}
-            return started if account.shared().claims.claim(post, ids) else [nothing]
+            why = search.why.replace(NOT_FOUND, _NOT_FOUND)
+            return as_started(found, why) or _unknown(entry, why)
 
+        if _has_rival(entry, entries, seconds):
+            return _unknown(entry, _RIVAL)
         call = Call(look)
         try:
             with reporting_interruption(
                 lambda: Interrupted("interrupted; what was found is booked")
             ):
                 call.start()
-                return account.wait_for(call) or [nothing]
+                found = account.wait_for(call)
         except Interrupted:
             raise
         except DovtabError as error:
-            return [nothing._replace(error=f"looking for it failed: {error}")]
+            return _unknown(entry, f"looking for it failed: {error}")
         finally:
             call.release()
-
-    def _post(self, entry: Entry) -> Post:
-        acts = self._table.acts
-        assert acts is not None
-        body = {"type": entry.type}
-        if entry.parent is not None:
-            request = Request(acts.post, {self._table.key: entry.parent}, body=body)
-        else:
-            assert acts.by_tag is not None
-            tag_name = str(entry.tag_name)
-            request = Request(acts.by_tag.post, query={acts.by_tag.column: tag_name}, body=body)
-        missing = {one.parent for one in entry.outcomes or () if one.id is None and one.parent}
-        targets = frozenset(missing) if missing else entry.targets
-        post = Post(request, self._table, entry.context, entry.sql, targets=targets)
-        post.sent_at, post.logged = _seconds(entry), entry.id
-        return post
+        # Somebody else may have acted, or looked, in the meantime.
+        parents = ", ".join(str(one.parent) for one in found if one.id)
+        others = (
+            self._entries(f"WHERE parent IS NULL OR parent IN ({parents})") if parents else []
+        )
+        taken = {one.id for one in found if one.id} & _ids(entry, others)
+        return _unknown(entry, _RIVAL) if taken or _has_rival(entry, others, seconds) else found
 
 
-def _may_be(other: Entry, entry: Entry) -> bool:
-    """Whether what is found for one of them may be the other's."""
-    return (
-        other.id != entry.id
+def _post(table: Table, entry: Entry) -> Post:
+    acts = table.acts
+    assert acts is not None
+    body = {"type": entry.type}
+    if entry.parent is not None:
+        request = Request(acts.post, {table.key: entry.parent}, body=body)
+    else:
+        assert acts.by_tag is not None
+        tag_name = str(entry.tag_name)
+        request = Request(acts.by_tag.post, query={acts.by_tag.column: tag_name}, body=body)
+    missing = {one.parent for one in _unknown(entry, "") if one.parent}
+    targets = frozenset(missing) if missing else entry.targets
+    post = Post(request, table, entry.context, entry.sql, targets=targets)
+    post.sent_at, post.logged = _seconds(entry), entry.id
+    return post
+
+
+def _settled(entry: Entry) -> list[Started]:
+    return [one for one in entry.outcomes or () if one.outcome != "unknown"]
+
+
+def _unknown(entry: Entry, why: str) -> list[Started]:
+    """What is still to be found of it; as it was known before, there is nothing new but why."""
+    unknown = [one for one in entry.outcomes or () if one.outcome == "unknown"]
+    nothing = Started(entry.parent, None, "unknown")
+    return [one._replace(error=why) for one in unknown or [nothing]]
+
+
+def _ids(entry: Entry, others: Sequence[Entry]) -> set[int]:
+    """The actions that others are known to have started."""
+    return {id for other in others if other.id != entry.id for id in other.ids()}
+
+
+def _has_rival(entry: Entry, others: Sequence[Entry], seconds: float) -> bool:
+    """Whether what is found for it may be another's, of which nobody knows yet.
+
+    Args:
+        seconds: for how long after it was written down it can have begun.
+    """
+    return any(
+        other.is_unknown
+        and other.id != entry.id
         and (other.api_url, other.type) == (entry.api_url, entry.type)
         and (None in (other.parent, entry.parent) or other.parent == entry.parent)
-        and abs(_seconds(other) - _seconds(entry)) < RIVAL_SECONDS
+        and abs(_seconds(other) - _seconds(entry)) <= seconds + 2 * ROUNDING_SECONDS
+        for other in others
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from email.utils import formatdate
+from pathlib import Path
 from typing import Any
 
 import apsw
@@ -434,3 +435,14 @@ def test_by_tag_a_list_of_droplets_that_is_not_whole_says_nothing(
     with pytest.raises(dovtab.NetworkError, match="promised 3 rows and gave 2"):
         list(db.execute("SELECT droplet_actions_post_by_tag('web', 'enable_ipv6')"))
     assert db.execute("SELECT outcome, count(*) FROM dovtab_posts").get == ("unknown", 1)
+
+
+def test_what_is_not_sent_for_want_of_a_log_takes_no_place_in_the_quota(
+    fleet: Simulator, connect: Callable[..., apsw.Connection], tmp_path: Path
+) -> None:
+    """Two hundred and fifty of them, and nobody could read any more."""
+    db = connect(log=str(tmp_path), max_wait_seconds=0)
+    for _ in range(260):
+        with pytest.raises(dovtab.LogError, match="cannot be used"):
+            list(db.execute(CALL))
+    assert db.execute("SELECT count(*) FROM droplet_actions(1)").get == 205
