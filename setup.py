@@ -47,5 +47,5 @@ setup(
             "types-tqdm",
         ],
     },
-    entry_points={"console_scripts": ["dovtab = dovtab.hosts.shell:main"]},
+    entry_points={"console_scripts": ["dovtab = dovtab.hosts.command:main"]},
 )

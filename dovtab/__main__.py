@@ -1,6 +1,6 @@
 """``python -m dovtab``: the command."""
 
-from dovtab.hosts.shell import main
+from dovtab.hosts.command import main
 
 if __name__ == "__main__":
     raise SystemExit(main())

@@ -29,7 +29,10 @@ hypothesis.settings.load_profile("same")
 def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
     """No token, no setting and no doctl file of whoever runs the tests."""
     for name in list(os.environ):
-        if name.startswith(("DIGITALOCEAN_", "DOVTAB_")) or name in ("NO_COLOR", "XDG_STATE_HOME"):
+        if name.startswith(("DIGITALOCEAN_", "DOVTAB_")) or name in (
+            "NO_COLOR",
+            "XDG_STATE_HOME",
+        ):
             monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "home" / ".config"))

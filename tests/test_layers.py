@@ -187,7 +187,7 @@ def test_only_connections_of_apsw_are_taken() -> None:
 
 STARTED = """
 import sys
-from dovtab.hosts.shell import main
+from dovtab.hosts.command import main
 assert main([":memory:", "SELECT 1"]) == 0
 heavy = {"httpx", "orjson", "yaml", "dovtab.engine.reading.planner", "dovtab.engine.account", "dovtab.simulator"}
 sys.exit(repr(heavy & sys.modules.keys()) if heavy & sys.modules.keys() else 0)

@@ -9,7 +9,6 @@ Source: https://rogerbinns.github.io/apsw/shell.html
 
 from __future__ import annotations
 
-import io
 import os
 import re
 import sys
@@ -26,7 +25,15 @@ from dovtab.engine.session import Session
 from dovtab.errors import SettingsError
 from dovtab.hosts.apsw.connection import attach
 from dovtab.hosts.last_statement import refusal, split
-from dovtab.hosts.options import DEMO_INTRO, FLAGS, OF_ACCOUNT, USAGE, VALUES, VERSIONS, misplaced
+from dovtab.hosts.options import (
+    DEMO_INTRO,
+    FLAGS,
+    OF_ACCOUNT,
+    USAGE,
+    VALUES,
+    VERSIONS,
+    misplaced,
+)
 from dovtab.hosts.progress import Progress
 from dovtab.resources import TABLES
 
@@ -245,50 +252,3 @@ class Shell(apsw.shell.Shell):
         for name in (module.name for module in MODULES):
             if not cmd or any(self.db.execute("SELECT ? LIKE ?", (name, n)).get for n in cmd):
                 self.write(self.stdout, name + "\n")
-
-
-def main(argv: list[str] | None = None) -> int:
-    """Run the command; gives its exit status."""
-    args = list(sys.argv[1:] if argv is None else argv)
-    if args and args[0].lstrip("-") in ("version", "help", "h") and args[0].startswith("-"):
-        print(VERSIONS if args[0].endswith("version") else USAGE.rstrip())
-        return 0
-    shell = Shell()
-    try:
-        status = _status(shell, args)
-    finally:
-        shell.close()
-    return status or int(shell.never_sent > 0 and not shell.at_prompt)
-
-
-def _status(shell: Shell, args: list[str]) -> int:
-    try:
-        return _run(shell, args)
-    except SystemExit as ending:
-        return int(ending.code or 0)
-    except KeyboardInterrupt as pressed:
-        notes = getattr(pressed, "__notes__", ["interrupted"])
-        print(f"Error: {notes[0]}", file=sys.stderr)
-        return 130
-    except BrokenPipeError:
-        # Whoever read our output has had enough; Python would complain at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
-    except Exception as error:
-        print(f"Error: {' '.join(str(error).split())}", file=sys.stderr)
-        return 1
-
-
-def _run(shell: Shell, args: list[str]) -> int:
-    # apsw's shell shows on further lines where a syntax error is. One line is
-    # what a script wants, so what it says is held back until all went well.
-    stderr, shell.stderr = shell.stderr, io.StringIO()
-    _, _, commands = shell.process_args(args)
-    stderr.write(shell.stderr.getvalue())
-    shell.stderr = stderr
-    shell.resolve()
-    if not commands:
-        shell.at_prompt = bool(shell.interactive)
-        shell.cmdloop()
-    shell.stdout.flush()
-    return 1 if shell.failures and not shell.at_prompt else 0

@@ -8,13 +8,18 @@ import re
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Callable, Iterator
 
+import apsw
 import pexpect
 import pytest
 
+from dovtab.api.settings import resolve
 from dovtab.engine.statement import Statement
+from dovtab.hosts.apsw.connection import attach
 from dovtab.hosts.progress import Progress
 from dovtab.simulator import Simulator
+from shared_clock import SharedClock
 
 SECOND = 1_000_000_000
 COMMAND = [
@@ -96,3 +101,119 @@ def test_on_a_terminal_it_is_seen_and_gone(far_away: Simulator) -> None:
 def test_what_is_piped_has_none_of_it(far_away: Simulator) -> None:
     done = subprocess.run(COMMAND, capture_output=True, text=True)
     assert (done.stdout, done.stderr) == ("2000\n", "")
+
+
+class Impatient(Progress):
+    """To whom every statement has taken its time already; keeps what it has drawn."""
+
+    def __init__(self) -> None:
+        self.stream = io.StringIO()
+        super().__init__(self.stream)
+        self.told: list[str] = []
+
+    def waiting(self, statement: Statement, quota_seconds: float) -> None:
+        statement.started_ns -= SECOND
+        super().waiting(statement, quota_seconds)
+        told = shown(self.stream).partition(" [")[0]
+        if self.told[-1:] != [told]:
+            self.told.append(told)
+
+
+@pytest.fixture
+def watched(
+    simulator: Simulator, shared_clock: SharedClock
+) -> Iterator[Callable[..., tuple[apsw.Connection, Impatient]]]:
+    """Opens connections of somebody who looks."""
+    opened: list[apsw.Connection] = []
+    for id in range(1, 11):
+        simulator.account.add_droplet(id)
+
+    def open_connection(**settings: object) -> tuple[apsw.Connection, Impatient]:
+        given = {"token": simulator.token, "api_url": simulator.url} | settings
+        opened.append(apsw.Connection(":memory:"))
+        observer = Impatient()
+        attach(opened[-1], resolve(given, os.getenv), shared_clock, observer)
+        return opened[-1], observer
+
+    yield open_connection
+    for connection in opened:
+        connection.close(True)
+
+
+def test_of_a_wait_it_says_how_many_have_ended_which_is_slowest_and_how_long_is_left(
+    simulator: Simulator, watched: Callable[..., tuple[apsw.Connection, Impatient]]
+) -> None:
+    db, observer = watched(concurrency=16)
+    with db:
+        db.executemany(
+            "INSERT INTO droplet_actions(droplet_id, type) VALUES (?, ?)",
+            [(id, "power_off" if id > 7 else "snapshot") for id in range(1, 11)],
+        )
+    first = db.execute("SELECT action_id FROM dovtab_posts WHERE droplet_id = 1").get
+    observer.told.clear()
+    assert db.execute("SELECT droplet_actions_outcome(1, ?)", (first,)).get == "completed"
+    pattern = re.compile(
+        r"actions ended: (\d+) of 10(?:; slowest: droplet_id=(\d+) action_id=\d+)?; (\d+) s left"
+    )
+    found = [pattern.fullmatch(told) for told in observer.told if told]
+    assert all(found), [told for told in observer.told if not pattern.fullmatch(told)]
+    # Until it ends there is none that has been under way for longer.
+    assert [match[2] for match in found if match and int(match[1]) <= 3].count("1") > 3
+    ended = [int(match[1]) for match in found if match]
+    left = [int(match[3]) for match in found if match]
+    assert (ended[0], left[0]) == (0, 600)
+    # The three that are switched off have ended long before.
+    assert ended == sorted(ended)
+    assert 3 in ended
+    assert left == sorted(left, reverse=True)
+    assert 600 - 60 - 19 < left[-1] < 600 - 30
+    observer.told.clear()
+    query = "SELECT droplet_actions_outcome(droplet_id, action_id) FROM dovtab_posts"
+    assert set(db.execute(query)) == {("completed",)}
+    assert shown(observer.stream) == ""
+
+
+def test_an_action_of_somebody_else_s_counts_while_it_is_waited_for(
+    simulator: Simulator, watched: Callable[..., tuple[apsw.Connection, Impatient]]
+) -> None:
+    db, observer = watched()
+    theirs = simulator.account.add_action(1, "snapshot", "in-progress", seconds=20)
+    query = "SELECT droplet_actions_outcome(1, ?, 300)"
+    assert db.execute(query, (theirs.id,)).get == "completed"
+    told = f"actions ended: 0 of 1; slowest: droplet_id=1 action_id={theirs.id}; 300 s left"
+    assert observer.told[0] == told
+
+
+def test_of_a_commit_it_says_how_many_actions_are_done(
+    simulator: Simulator, watched: Callable[..., tuple[apsw.Connection, Impatient]]
+) -> None:
+    db, observer = watched(concurrency=1)
+    simulator.latency = 0.08
+    insert = "INSERT INTO droplet_actions(droplet_id, type) VALUES (?, 'reboot')"
+    with db:
+        db.executemany(insert, [(id,) for id in range(1, 9)])
+        observer.told.clear()
+    found = [re.fullmatch(r"actions: (\d) of 8", told) for told in observer.told if told]
+    counts = [int(match[1]) for match in found if match]
+    assert len(counts) == len(found)
+    assert counts == sorted(counts)
+    assert {2, 3, 4} <= set(counts)
+    assert "actions: 8 sent; see dovtab_posts" in observer.stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("answer", "is_yes"),
+    [
+        *(("y\n", True), ("Yes\n", True), (" y \n", True), ("y", True)),
+        *(("n\n", False), ("\n", False), ("", False), ("yes please\n", False)),
+    ],
+)
+def test_only_a_yes_is_one(monkeypatch: pytest.MonkeyPatch, answer: str, is_yes: bool) -> None:
+    stream = io.StringIO()
+    progress = Progress(stream, asks=True)
+    progress.waiting(old_statement(75), 0)
+    monkeypatch.setattr(sys, "stdin", io.StringIO(answer))
+    assert progress.confirm("Go on? [y/N] ") is is_yes
+    # The line that was there is gone before the question comes.
+    assert shown(stream) == "Go on? [y/N]"
+    progress.ended(Counter())

@@ -16,7 +16,8 @@ import pexpect
 import pytest
 
 from dovtab.engine.manifest import manifest
-from dovtab.hosts.shell import Shell, main
+from dovtab.hosts.command import main
+from dovtab.hosts.shell import Shell
 from dovtab.resources import TABLES
 from dovtab.simulator import Fault, Simulator
 

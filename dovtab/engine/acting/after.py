@@ -18,13 +18,14 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Generator, Mapping, Sequence
 from functools import partial
+from math import inf
 from threading import Event
 
 from dovtab.api.exchange import Request
 from dovtab.engine.account import Account
 from dovtab.engine.acting.lists import Lists
 from dovtab.engine.acting.order import outcomes, undertaken, went_well
-from dovtab.engine.acting.polling import End, Polling
+from dovtab.engine.acting.polling import MOST_FAILURES, End, Polling
 from dovtab.engine.acting.posts import Post, Started
 from dovtab.engine.acting.wait import ask, get, has_ended
 from dovtab.engine.reading.rows import Object
@@ -35,6 +36,9 @@ COMPLETED, ENDED = "completed", "ended"
 AFTER = (COMPLETED, ENDED)
 # A large disk takes its time to be copied.
 PATIENCE_SECONDS = 3600.0
+# A new action has been seen to be missing from lists for a moment: so long a list that
+# shows nothing is not believed, if what was sent may have begun and was not seen to end.
+LAG_SECONDS = 30.0
 
 # Gives seconds to wait; then why it must not be sent, or None.
 Ready = Generator[float, None, str | None]
@@ -84,14 +88,27 @@ class After:
         return f"not sent: action {one.id}, which it comes after, is {status}{why}"
 
     def _all_ended(self, post: Post) -> Generator[float, None, None]:
-        tried = list(undertaken(post, self._before))
+        if self._account.settings.dry_run:
+            return
+        tried, clock = list(undertaken(post, self._before)), self._account.clock
+        unseen = any(one.outcome == "unknown" for one in tried)
         for one in tried:
             if one.id is not None:
-                yield from self._end(one)
+                end = yield from self._end(one)
+                unseen = unseen or end.kind != "ended"
+        believed_at = clock.monotonic() + (LAG_SECONDS if unseen else 0.0)
+
+        def is_idle(open: Object) -> bool:
+            return not open and clock.monotonic() >= believed_at
+
         parents = {post.parent, *(post.targets or ()), *(one.parent for one in tried)}
-        for parent in parents:
-            if parent is not None and not self._account.settings.dry_run:
-                yield from self._until(partial(self._in_progress, parent))
+        for parent in parents - {None}:
+            answer = partial(self._in_progress, parent)
+            # An outage is no reason to go on: what is in progress would refuse it.
+            end = yield from self._until(answer, is_idle, most_failures=inf)
+            if end.kind == "failed":
+                # Nobody lets us look, so all that is left is not to be too early.
+                yield max(0.0, believed_at - clock.monotonic())
 
     def _end(self, one: Started) -> Generator[float, None, End]:
         assert one.parent is not None
@@ -99,12 +116,21 @@ class After:
         request = get(
             self._table, {self._table.key: one.parent, self._table.reads.item[0]: one.id}
         )
-        return (yield from self._until(partial(self._poll, request)))
+        return (
+            yield from self._until(
+                partial(self._poll, request), partial(has_ended, self._table), MOST_FAILURES
+            )
+        )
 
-    def _until(self, answer: Callable[[], Object | None]) -> Generator[float, None, End]:
-        """Poll until an action has ended, or there is none."""
+    def _until(
+        self,
+        answer: Callable[[], Object | None],
+        is_over: Callable[[Object], bool],
+        most_failures: float,
+    ) -> Generator[float, None, End]:
+        """Ask until it is over, or makes no sense to ask again."""
         clock = self._account.clock
-        polling = Polling(PATIENCE_SECONDS, lambda action: has_ended(self._table, action))
+        polling = Polling(PATIENCE_SECONDS, is_over, most_failures)
         started = clock.monotonic()
         while True:
             answered: Object | DovtabError | None
@@ -124,11 +150,10 @@ class After:
         exchange = self._account.record(request)
         return ask(self._table, self._account, exchange, self._cancelled, None)
 
-    def _in_progress(self, parent: int) -> Object | None:
-        """Whatever is in progress on a Droplet; if nothing is, the last that has ended."""
+    def _in_progress(self, parent: int) -> Object:
+        """Whatever is in progress on a Droplet; empty: nothing is."""
         listed = self._table.reads.list
         assert listed is not None
         lists = Lists(self._table, self._account, self._cancelled)
         newest = next(lists.read(Request(listed, {self._table.key: parent})), [])
-        open = [action for action in newest if not has_ended(self._table, action)]
-        return next(iter(open or newest), None)
+        return next((a for a in newest if not has_ended(self._table, a)), {})

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from threading import Event
 
 from dovtab.engine.account import Account
-from dovtab.engine.acting.after import After
+from dovtab.engine.acting.after import ENDED, After
 from dovtab.engine.acting.delivery import deliver
 from dovtab.engine.acting.order import Chain, before, stages, went_well
 from dovtab.engine.acting.permission import known_targets, permit, rehearse, targets_of
@@ -20,7 +20,7 @@ from dovtab.engine.acting.reach import Reach, Target
 from dovtab.engine.acting.schedule import Task, run_all
 from dovtab.engine.interruption import reporting_interruption
 from dovtab.engine.statement import Statement
-from dovtab.errors import ActionsError, DovtabError, Interrupted
+from dovtab.errors import ActionsError, DovtabError, Interrupted, NetworkError
 from dovtab.resources import Table
 
 _SHOWN = 3
@@ -41,6 +41,14 @@ def send(table: Table, account: Account, posts: list[Post], statement: Statement
         ActionsError: some were not sent, or nobody knows.
         Interrupted: somebody stopped it; what was not sent yet is not.
     """
+    statement.progress = lambda: f"actions: 0 of {len(posts)}"
+    try:
+        _send(table, account, posts, statement)
+    finally:
+        statement.progress = None
+
+
+def _send(table: Table, account: Account, posts: list[Post], statement: Statement) -> None:
     try:
         targets = _prepare(table, account, posts)
     except BaseException as error:
@@ -49,12 +57,22 @@ def send(table: Table, account: Account, posts: list[Post], statement: Statement
         raise
     transaction = _Sending(table, account, posts, targets)
     statement.progress = transaction.progress
+    to_send = list(stages(posts))
     try:
         with reporting_interruption(lambda: Interrupted(_INTERRUPTED)):
-            for chains in stages(posts):
-                run_all(account, [transaction.task(chain) for chain in chains])
-    finally:
-        statement.progress = None
+            while to_send:
+                # Tasks that were begun say for themselves what came of theirs.
+                chains = to_send.pop(0)
+                try:
+                    run_all(account, [transaction.task(chain) for chain in chains])
+                except NetworkError:  # Not one thread is left: none was begun.
+                    to_send.insert(0, chains)
+                    raise
+    except BaseException as error:
+        why = error if isinstance(error, NetworkError) else _NOT_SENT
+        for post in (post for chains in to_send for chain in chains for post in chain):
+            post.ended("refused", why)
+        raise
     if not all(went_well(one) for post in posts for one in post.outcomes()):
         raise _error(posts, transaction.failures)
 
@@ -112,7 +130,8 @@ class _Sending:
     def _deliver(self, post: Post, cancelled: Event) -> None:
         try:
             if self._account.settings.dry_run:
-                rehearse(self._table, post, self._targets)
+                waits = post.after == ENDED or bool(post.after and self._before[post])
+                rehearse(self._table, post, self._targets, waits=waits)
             else:
                 deliver(self._table, self._account, post, cancelled)
         except DovtabError as error:
@@ -129,6 +148,11 @@ def _error(posts: Sequence[Post], failures: list[str]) -> ActionsError:
         f" {counts['unknown']} unknown; what was sent stays sent, and dovtab_posts has all of"
         " them: "
     )
+    if counts["dry-run"]:
+        summary = (
+            f"a rehearsal of {len(posts)} actions: {counts['dry-run']} would be sent,"
+            f" {counts['refused']} refused; dovtab_posts has all of them: "
+        )
     return ActionsError(
         f"{summary if len(posts) > 1 else ''}{told}{more}",
         sent=counts["sent"],

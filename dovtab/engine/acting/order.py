@@ -43,8 +43,8 @@ def before(posts: Iterable[Post]) -> dict[Post, Sequence[Post]]:
         else:
             touched = last.keys() if post.targets is None else post.targets
         earlier = [last.get(id, anywhere) for id in touched]
-        if post.by_tag and not earlier:
-            earlier = [anywhere]
+        if post.by_tag and (post.targets is None or not earlier):
+            earlier.append(anywhere)
         found[post] = list(dict.fromkeys(one for one in earlier if one is not None))
         last |= dict.fromkeys(list(touched), post)
         if post.by_tag and post.targets is None:
@@ -70,15 +70,17 @@ def outcomes(earlier: Post, later: Post) -> Sequence[Started]:
     return [known.get(id, failed[0]) for id in its]
 
 
-def undertaken(
-    post: Post, before: Mapping[Post, Sequence[Post]], later: Post | None = None
-) -> Iterator[Started]:
+def undertaken(post: Post, before: Mapping[Post, Sequence[Post]]) -> Iterator[Started]:
     """What has been tried before it; for a POST that was not sent, what came before that one."""
-    for earlier in before[post]:
+    # Each but once, and not by recursion: a long transaction may have been refused whole.
+    to_look_at, seen = [*before[post]], set(before[post])
+    for earlier in to_look_at:
         if earlier.outcome == "refused":
-            yield from undertaken(earlier, before, later or post)
+            further = [one for one in before[earlier] if one not in seen]
+            to_look_at += further
+            seen.update(further)
         else:
-            yield from outcomes(earlier, later or post)
+            yield from outcomes(earlier, post)
 
 
 def went_well(one: Started) -> bool:

@@ -61,7 +61,8 @@ def permit(table: Table, account: Account, reach: Reach) -> None:
     limit, confirm = account.settings.max_actions, account.confirm
     if not reach.is_over(limit):
         return
-    if confirm is not None:
+    # A rehearsal starts nothing that somebody could agree to.
+    if confirm is not None and not account.settings.dry_run:
         found = known_targets(table, account)
         if confirm(reach.question(found if isinstance(found, Mapping) else {})):
             reach.allowed = True
@@ -86,8 +87,13 @@ def known_targets(table: Table, account: Account) -> Mapping[int, Target] | str:
         return str(error)
 
 
-def rehearse(table: Table, post: Post, targets: Mapping[int, Target] | str) -> None:
+def rehearse(
+    table: Table, post: Post, targets: Mapping[int, Target] | str, *, waits: bool = False
+) -> None:
     """See whether what a POST acts on is there and not locked, and let its record say so.
+
+    Args:
+        waits: whether it comes after something: until then a lock may be gone.
 
     Raises:
         ArgumentError: it is not.
@@ -98,7 +104,7 @@ def rehearse(table: Table, post: Post, targets: Mapping[int, Target] | str) -> N
     problem = None
     if post.parent is not None and post.parent not in targets:
         problem = f"there is no {table.noun} {post.parent}"
-    elif post.parent is not None and targets[post.parent].locked and post.after is None:
+    elif post.parent is not None and targets[post.parent].locked and not waits:
         problem = f"{targets[post.parent].name} is locked: an action is in progress on it"
     if problem is None:
         post.ended("dry-run")

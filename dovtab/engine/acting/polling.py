@@ -43,11 +43,18 @@ class Polling:
     Args:
         seconds: after which it is over, ended or not.
         has_ended: whether an action as it was answered will not change any more.
+        most_failures: so many in a row are the end.
     """
 
-    def __init__(self, seconds: float, has_ended: Callable[[Object], bool]) -> None:
+    def __init__(
+        self,
+        seconds: float,
+        has_ended: Callable[[Object], bool],
+        most_failures: float = MOST_FAILURES,
+    ) -> None:
         self._seconds = seconds
         self._has_ended = has_ended
+        self._most_failures = most_failures
         self._pause = FIRST_PAUSE
         self._seen = False
         self._failures = 0
@@ -68,7 +75,7 @@ class Polling:
             return End("ended", action)
         if failed is not None:
             self._failures += not is_rate_limit(failed)
-            if not _may_pass(failed) or self._failures == MOST_FAILURES:
+            if not _may_pass(failed) or self._failures >= self._most_failures:
                 return End("failed", error=failed)
         else:
             self._failures = 0

@@ -71,7 +71,7 @@ class Waits:
         account, request = self._account, get(self._table, ids)
         polling = Polling(seconds, lambda action: has_ended(self._table, action))
         started = account.clock.monotonic()
-        statement.progress = lambda: self._progress(seconds - _since(account, started))
+        statement.progress = lambda: self._progress(request, seconds - _since(account, started))
         try:
             while request.path not in self._ended:
                 left = seconds - _since(account, started)
@@ -140,9 +140,12 @@ class Waits:
         pairs = self._account.posts.started(self._table, self._account.context)
         return [get(self._table, {parent: its_parent, item: id}) for its_parent, id in pairs]
 
-    def _progress(self, left: float) -> str:
+    def _progress(self, waited_for: Request, left: float) -> str:
         """How many have ended, which has been under way the longest, and for how long to wait."""
         started = self._started()
+        # What somebody else has started is waited for too.
+        if waited_for not in started:
+            started.append(waited_for)
         open = [request for request in started if request.path not in self._ended]
         ended = f"actions ended: {len(started) - len(open)} of {len(started)}"
         slowest = f"; slowest: {_shown(open[0])}" if open else ""

@@ -169,7 +169,7 @@ def test_a_table_of_which_nothing_is_asked_any_more_is_in_no_other_s_way(
     db.execute(PROD)
     db.execute(f"BEGIN; {undone}")
     db.execute("INSERT INTO droplet_actions(droplet_id, type) VALUES (1, 'enable_ipv6')")
-    with pytest.raises(dovtab.NotAllowedError, match="through one table at a time|one table"):
+    with pytest.raises(dovtab.NotAllowedError, match="through one table"):
         db.execute(INSERT)
     db.execute("COMMIT")
     assert [r.authorized_as for r in simulator.requests] == ["simulator"]

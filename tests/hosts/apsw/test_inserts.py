@@ -474,7 +474,7 @@ def test_returning_is_refused_with_what_to_read_instead(
 ) -> None:
     """Read half-way, it would be sent when the cursor is dropped, and nobody would hear."""
     with pytest.raises(
-        dovtab.NotAllowedError, match="has no RETURNING: .*; dovtab_posts has it"
+        dovtab.NotAllowedError, match=r"has no RETURNING: .*; dovtab_posts has it"
     ):
         list(db.execute(INSERT + "VALUES (1, 'enable_ipv6', NULL) returning id"))
     db.execute(
@@ -624,4 +624,6 @@ def test_rows_are_no_requests_that_were_made(connect: Callable[..., apsw.Connect
     with pytest.raises(
         dovtab.TooManyRequestsError, match="made by this statement: 0, and 2 actions asked for,"
     ):
-        db.execute(INSERT + "VALUES (1, 'reboot', NULL), (2, 'reboot', NULL), (3, 'reboot', NULL)")
+        db.execute(
+            INSERT + "VALUES (1, 'reboot', NULL), (2, 'reboot', NULL), (3, 'reboot', NULL)"
+        )

@@ -21,7 +21,7 @@ from dovtab.api.token import Token
 from dovtab.engine.acting.log import ActionLog
 from dovtab.engine.acting.processes import identity
 from dovtab.engine.journal import rfc3339
-from dovtab.hosts.shell import main
+from dovtab.hosts.command import main
 from dovtab.simulator import Colleague, Fault, ManualClock, Simulator
 
 Connect = Callable[..., apsw.Connection]

@@ -1,0 +1,60 @@
+"""The command from its arguments to its exit status.
+
+What fails ends it with status 1 and one line on stderr: scripts read that.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+
+from dovtab.hosts.options import USAGE, VERSIONS
+from dovtab.hosts.shell import Shell
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command; gives its exit status."""
+    args = list(sys.argv[1:] if argv is None else argv)
+    if args and args[0].lstrip("-") in ("version", "help", "h") and args[0].startswith("-"):
+        print(VERSIONS if args[0].endswith("version") else USAGE.rstrip())
+        return 0
+    shell = Shell()
+    try:
+        status = _status(shell, args)
+    finally:
+        shell.close()
+    return status or int(shell.never_sent > 0 and not shell.at_prompt)
+
+
+def _status(shell: Shell, args: list[str]) -> int:
+    try:
+        return _run(shell, args)
+    except SystemExit as ending:
+        return int(ending.code or 0)
+    except KeyboardInterrupt as pressed:
+        notes = getattr(pressed, "__notes__", ["interrupted"])
+        print(f"Error: {notes[0]}", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # Whoever read our output has had enough; Python would complain at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as error:
+        print(f"Error: {' '.join(str(error).split())}", file=sys.stderr)
+        return 1
+
+
+def _run(shell: Shell, args: list[str]) -> int:
+    # apsw's shell shows on further lines where a syntax error is. One line is
+    # what a script wants, so what it says is held back until all went well.
+    stderr, shell.stderr = shell.stderr, io.StringIO()
+    _, _, commands = shell.process_args(args)
+    stderr.write(shell.stderr.getvalue())
+    shell.stderr = stderr
+    shell.resolve()
+    if not commands:
+        shell.at_prompt = bool(shell.interactive)
+        shell.cmdloop()
+    shell.stdout.flush()
+    return 1 if shell.failures and not shell.at_prompt else 0
