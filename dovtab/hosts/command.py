@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import os
+import signal
 import sys
 
 from dovtab.hosts.options import USAGE, VERSIONS
@@ -19,6 +20,9 @@ def main(argv: list[str] | None = None) -> int:
     if args and args[0].lstrip("-") in ("version", "help", "h") and args[0].startswith("-"):
         print(VERSIONS if args[0].endswith("version") else USAGE.rstrip())
         return 0
+    if argv is None:
+        # What ends services and jobs is no other interruption than Ctrl-C.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
     shell = Shell()
     try:
         status = _status(shell, args)
@@ -33,16 +37,27 @@ def _status(shell: Shell, args: list[str]) -> int:
     except SystemExit as ending:
         return int(ending.code or 0)
     except KeyboardInterrupt as pressed:
-        notes = getattr(pressed, "__notes__", ["interrupted"])
-        print(f"Error: {notes[0]}", file=sys.stderr)
-        return 130
+        return _interrupted(pressed)
     except BrokenPipeError:
         # Whoever read our output has had enough; Python would complain at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except Exception as error:
+        if isinstance(error.__context__, KeyboardInterrupt):
+            # Pressed a second time, while Python was letting go of a lock.
+            return _interrupted(error.__context__)
         print(f"Error: {' '.join(str(error).split())}", file=sys.stderr)
         return 1
+
+
+def _interrupted(pressed: BaseException) -> int:
+    if signal.getsignal(signal.SIGTERM) is signal.default_int_handler:
+        # This process ends now: there is nothing to stop any more.
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    notes = getattr(pressed, "__notes__", ["interrupted"])
+    print(f"Error: {notes[0]}", file=sys.stderr)
+    return 130
 
 
 def _run(shell: Shell, args: list[str]) -> int:

@@ -22,8 +22,8 @@ import apsw.shell
 from dovtab.api.settings import Settings, resolve
 from dovtab.engine.manifest import manifest
 from dovtab.engine.session import Session
-from dovtab.errors import SettingsError
-from dovtab.hosts.apsw.connection import attach
+from dovtab.errors import ActionsError, SettingsError
+from dovtab.hosts.apsw.connection import Checks, attach
 from dovtab.hosts.last_statement import refusal, split
 from dovtab.hosts.options import (
     DEMO_INTRO,
@@ -60,6 +60,7 @@ class Shell(apsw.shell.Shell):
         self.never_sent = 0
         self.at_prompt = False
         self._files = 0
+        self._goes_on = False
         self._has_begun = self._is_cut_off = False
         # apsw's own starts without one, which only its prompt makes up for.
         self._completion_cache = None
@@ -156,6 +157,14 @@ class Shell(apsw.shell.Shell):
                 os.environ["NO_COLOR"] = no_colour
         return processed
 
+    def _query_details(self, sql: str, bindings: Any) -> Any:
+        # apsw's shell has cursors with tracers of their own: ours does not see them.
+        details = super()._query_details(sql, bindings)
+        if details.query is not None and details.error_text is None:
+            connection = self.db
+            Checks(self._sessions[connection])(connection, details.query)
+        return details
+
     def get_complete_line(self) -> str | None:
         self._has_begun = False
         command: str | None = super().get_complete_line()
@@ -180,13 +189,29 @@ class Shell(apsw.shell.Shell):
 
     def handle_exception(self) -> None:
         self.failures += 1
+        error = sys.exception()
+        if not self.interactive and error is not None and self._stops_at(error):
+            # It is said once, by whoever ends the command.
+            raise
         super().handle_exception()
+
+    def command_bail(self, cmd: list[str]) -> None:
+        """bail ON|OFF: Stop after any error of a script; OFF: after none
+
+        If nothing is said, a script stops at a mistake, and goes on after actions
+        of which some were refused.
+        """
+        super().command_bail(cmd)
+        self._goes_on = not self.bail
+
+    def _stops_at(self, error: BaseException) -> bool:
+        return self.bail or not (self._goes_on or isinstance(error, ActionsError))
 
     def command_read(self, cmd: list[str]) -> None:
         """read FILENAME: Processes SQL and commands in FILENAME (or Python if FILENAME ends with .py)
 
-        A statement that fails does not keep those after it from running,
-        unless .bail is on; the exit status tells of it.
+        Actions of which some were refused do not keep what comes after them from
+        running; the exit status tells of it. A mistake does: see .bail.
         """
         self._files += 1
         try:
@@ -202,7 +227,7 @@ class Shell(apsw.shell.Shell):
             else:
                 super().process_complete_line(command)
         except Exception as error:
-            if self._files == 0 or self.bail or command.startswith("."):
+            if self._files == 0 or self._stops_at(error) or command.startswith("."):
                 raise
             self._failed(str(error))
 
@@ -212,10 +237,8 @@ class Shell(apsw.shell.Shell):
         why = refusal(self.db, last)
         if why is None:
             super().process_complete_line(last)
-        elif self.bail:
-            raise self.Error(why)
         else:
-            self._failed(why)
+            raise self.Error(why)
 
     def _failed(self, why: str) -> None:
         self.failures += 1

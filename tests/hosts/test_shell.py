@@ -127,11 +127,24 @@ def test_no_token_is_said_only_where_one_is_needed(run: Run) -> None:
     assert ran.stderr.startswith("Error: no API token: set DIGITALOCEAN_TOKEN")
 
 
-def test_a_script_on_standard_input_goes_on_and_ends_with_a_status(run: Run) -> None:
-    ran = run(input=f"{IDS};\nSELECT absent;\nSELECT 7;\n")
+@pytest.mark.parametrize("from_file", [True, False])
+def test_a_script_ends_at_a_mistake(
+    run: Run, fleet: Simulator, tmp_path: Path, *, from_file: bool
+) -> None:
+    """BEGIN is misspelt, and what was only to be looked at would be sent."""
+    script = f"{IDS};\nBEGN;\n{REBOOT};\nROLLBACK;\n"
+    (tmp_path / "wrong.sql").write_text(script)
+    ran = run(":memory:", ".read wrong.sql", "SELECT 7") if from_file else run(input=script)
+    assert (ran.returncode, ran.stdout) == (1, "102\n103\n")
+    assert ran.stderr.splitlines()[-1] == 'Error: near "BEGN": syntax error'
+    assert "Traceback" not in ran.stderr
+    assert {r.method for r in fleet.requests} == {"GET"}
+
+
+def test_a_script_that_says_so_goes_on_after_any_error(run: Run) -> None:
+    ran = run(input=f".bail off\n{IDS};\nSELECT absent;\nSELECT 7;\n")
     assert ran.returncode == 1
     assert ran.stdout == "102\n103\n7\n"
-    assert "Traceback" not in ran.stderr
 
 
 def test_a_script_s_last_semicolon_may_be_missing(run: Run) -> None:
@@ -191,10 +204,11 @@ def test_what_is_cut_off_is_not_run(
 
 
 def test_sql_on_the_command_line_needs_no_semicolon(run: Run, fleet: Simulator) -> None:
-    """Not even after a file that was cut off."""
+    """But after a file that was cut off nothing is run."""
     Path(run(":memory:", ".shell pwd").stdout.strip(), "cut.sql").write_text("SELECT 'a")
     ran = run(":memory:", ".read cut.sql", REBOOT)
-    assert ran.returncode == 1
+    assert (ran.returncode, fleet.requests) == (1, [])
+    assert run(":memory:", REBOOT).returncode == 0
     assert [r.method for r in fleet.requests] == ["POST"]
 
 

@@ -24,6 +24,7 @@ import socket
 import sqlite3
 import threading
 import time
+import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
@@ -79,7 +80,7 @@ class ActionLog:
 
     def __init__(self, path: str | None) -> None:
         self._path = path
-        self._lock = threading.Lock()
+        self._lock = self._new_lock()
         self._process = os.getpid()
         self._tokens: set[Token] = set()
 
@@ -169,10 +170,20 @@ class ActionLog:
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
         if self._process != os.getpid():  # Who held it at the fork is not here.
-            self._lock, self._process = threading.Lock(), os.getpid()
+            self._lock, self._process = self._new_lock(), os.getpid()
         with self._lock, self._telling(), closing(self._open()) as file:
             _prepare(file)
             yield file
+
+    def _new_lock(self) -> threading.Lock:
+        """A lock that the end of the program takes, and keeps.
+
+        Requests go on in threads that Python does not wait for: one that is writing to the
+        log is waited for, and none may begin when Python is being taken down.
+        """
+        lock = threading.Lock()
+        weakref.finalize(self, lock.acquire, timeout=_BUSY_SECONDS)
+        return lock
 
     def _open(self) -> sqlite3.Connection:
         path = self._found_path()

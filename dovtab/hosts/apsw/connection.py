@@ -68,9 +68,9 @@ def attach(
     _check_kind(connection)
     host = _Host(connection)
     session = Session(settings, host, clock, observer, tables)
-    shadow = Shadow(module.name for module in session.manifest.modules)
-    shadow.check(connection)
-    host.trace = Trace(connection, session.statements, shadow)
+    checks = Checks(session)
+    checks.shadow.check(connection)
+    host.trace = Trace(connection, session.statements, checks)
     module = Module(session, host.safe_tables)
     for entry in session.manifest.modules:
         connection.create_module(
@@ -98,6 +98,23 @@ def _read_schemas_again(connection: apsw.Connection) -> None:
     cursor.exec_trace = lambda *begun: True
     # https://sqlite.org/pragma.html#pragma_writable_schema
     cursor.execute("PRAGMA writable_schema = RESET")
+
+
+class Checks:
+    """What a statement has to pass before it is run, where the door can refuse one.
+
+    Raises:
+        SettingsError: a table that it names is hidden by another.
+        NotAllowedError: it would drop a table that has actions to send.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self.shadow = Shadow(module.name for module in session.manifest.modules)
+        self._statements = session.statements
+
+    def __call__(self, connection: apsw.Connection, sql: str) -> None:
+        self.shadow.check(connection, sql)
+        self._statements.check(sql)
 
 
 class _Host:

@@ -10,12 +10,12 @@ https://rogerbinns.github.io/apsw/execution.html
 from __future__ import annotations
 
 import weakref
+from collections.abc import Callable
 from typing import Any
 
 import apsw
 
 from dovtab.engine.statement import Statement, Statements
-from dovtab.hosts.apsw.shadow import Shadow
 
 
 class Trace:
@@ -24,16 +24,22 @@ class Trace:
     That is done by the execution tracer, of which a connection has one: if it is the
     user's own, nothing is refused.
 
+    Args:
+        check: raises if a statement is to be refused.
+
     Attributes:
         speculative: what is stepped next is not a statement of the user's, but this.
     """
 
     def __init__(
-        self, connection: apsw.Connection, statements: Statements, shadow: Shadow
+        self,
+        connection: apsw.Connection,
+        statements: Statements,
+        check: Callable[[apsw.Connection, str], None],
     ) -> None:
         self.speculative: Statement | None = None
         self._connection = weakref.ref(connection)
-        self._shadow = shadow
+        self._check = check
         self._statements = statements
         # The identity keeps other people's traces on this connection alive.
         events = apsw.SQLITE_TRACE_STMT | apsw.SQLITE_TRACE_PROFILE
@@ -47,8 +53,7 @@ class Trace:
         # The one moment at which a statement can be refused.
         connection = self._connection()
         if connection is not None:
-            self._shadow.check(connection, sql)
-        self._statements.check(sql)
+            self._check(connection, sql)
         self._begun = (sql, bindings)
         return True
 
