@@ -17,7 +17,13 @@ WHERE i.team = 'storefront'
       AND a.type = 'snapshot' AND a.status <> 'errored' AND a.started_at >= date('now')
   );
 
-SELECT i.name, coalesce(droplet_actions_outcome(p.droplet_id, p.action_id), p.outcome) AS came_to,
+-- Also those that were begun before the script was broken off.
+SELECT i.name, coalesce(droplet_actions_outcome(a.droplet_id, a.id), p.outcome, 'none') AS came_to,
        p.error
-FROM dovtab_posts p JOIN inventory i USING (droplet_id)
-WHERE p.type = 'snapshot';
+FROM inventory i
+LEFT JOIN droplet_actions a
+  ON a.droplet_id = i.droplet_id
+  AND a.droplet_id IN (SELECT droplet_id FROM inventory WHERE team = 'storefront')
+  AND a.type = 'snapshot' AND a.started_at >= date('now')
+LEFT JOIN dovtab_posts p ON p.droplet_id = i.droplet_id AND p.type = 'snapshot'
+WHERE i.team = 'storefront';

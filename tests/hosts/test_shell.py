@@ -428,3 +428,35 @@ def test_a_file_goes_on_after_a_statement_that_failed(
 def test_a_tag_that_nobody_has_is_not_told_as_sent(run: Run) -> None:
     ran = run(":memory:", "SELECT droplet_actions_post_by_tag('nope', 'power_off')")
     assert ran.stderr == "actions: 1 sent to no Droplet; see dovtab_posts\n"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
+def test_a_commit_that_is_stopped_says_what_it_leaves_undone(
+    fleet: Simulator, tmp_path: Path, number: signal.Signals
+) -> None:
+    """Also by whatever ends services; and the log keeps its own until Python is gone."""
+    fleet.account.add_droplet(droplet_id=8)
+    fleet.latency = 0.3
+    environment = os.environ | {
+        "DIGITALOCEAN_TOKEN": fleet.token,
+        "DIGITALOCEAN_API_URL": fleet.url,
+        "DOVTAB_CONCURRENCY": "1",
+        "HOME": str(tmp_path),
+    }
+    rows = ", ".join(f"(8, 'rename', '{{\"name\": \"{name}\"}}')" for name in "abcd")
+    insert = f"INSERT INTO droplet_actions(droplet_id, type, attributes) VALUES {rows}"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "dovtab", ":memory:", insert],
+        env=environment,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+    )
+    deadline = time.monotonic() + 20
+    while not any(r.method == "POST" for r in fleet.requests):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    process.send_signal(number)
+    _, said = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert "what was sent stays sent, see dovtab_posts; not sent: 3 (rename on 8, " in said
+    assert "Traceback" not in said

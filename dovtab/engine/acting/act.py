@@ -217,7 +217,7 @@ def _send(table: Table, account: Account, statement: Statement, request: Request
 
 def _check_reach(table: Table, account: Account, statement: Statement, post: Post) -> None:
     reach = statement.reach.with_more(post.type, targets_of(table, account, post))
-    permit(table, account, reach)
+    permit(table, account, reach, statement.reach)
     statement.reach = reach
 
 

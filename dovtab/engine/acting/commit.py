@@ -24,7 +24,6 @@ from dovtab.errors import ActionsError, DovtabError, Interrupted, NetworkError
 from dovtab.resources import Table
 
 _SHOWN = 3
-_INTERRUPTED = "interrupted while actions were sent: what was sent stays sent, see dovtab_posts"
 _NOT_SENT = "interrupted before it was sent"
 
 
@@ -59,7 +58,7 @@ def _send(table: Table, account: Account, posts: list[Post], statement: Statemen
     statement.progress = transaction.progress
     to_send = list(stages(posts))
     try:
-        with reporting_interruption(lambda: Interrupted(_INTERRUPTED)):
+        with reporting_interruption(lambda: _interrupted(posts)):
             while to_send:
                 # Tasks that were begun say for themselves what came of theirs.
                 chains = to_send.pop(0)
@@ -138,23 +137,36 @@ class _Sending:
             self.failures.append(str(error))
 
 
+def _interrupted(posts: Sequence[Post]) -> Interrupted:
+    """The error for a COMMIT that was stopped: what it leaves undone may leave a machine off."""
+    left = [f"{p.type} on {p.parent or p.tag_name}" for p in posts if p.sent_at is None]
+    more = ", ..." if len(left) > _SHOWN else ""
+    undone = f"; not sent: {len(left)} ({', '.join(left[:_SHOWN])}{more})" if left else ""
+    return Interrupted(
+        "interrupted while actions were sent: what was sent stays sent, see dovtab_posts"
+        + undone
+    )
+
+
 def _error(posts: Sequence[Post], failures: list[str]) -> ActionsError:
-    counts = Counter(post.outcome for post in posts)
+    counts = Counter(one.outcome for post in posts for one in post.outcomes())
+    told_of = {one.error for post in posts for one in post.started if one.outcome == "refused"}
+    failures = failures or sorted(error for error in told_of if error)
     told = "; ".join(failures[:_SHOWN])
     more = f"; and {len(failures) - _SHOWN} more" if len(failures) > _SHOWN else ""
     inferred = f" {counts['inferred']} inferred," if counts["inferred"] else ""
     summary = (
-        f"{len(posts)} actions: {counts['sent']} sent,{inferred} {counts['refused']} refused,"
+        f"{counts.total()} actions: {counts['sent']} sent,{inferred} {counts['refused']} refused,"
         f" {counts['unknown']} unknown; what was sent stays sent, and dovtab_posts has all of"
         " them: "
     )
     if counts["dry-run"]:
         summary = (
-            f"a rehearsal of {len(posts)} actions: {counts['dry-run']} would be sent,"
+            f"a rehearsal of {counts.total()} actions: {counts['dry-run']} would be sent,"
             f" {counts['refused']} refused; dovtab_posts has all of them: "
         )
     return ActionsError(
-        f"{summary if len(posts) > 1 else ''}{told}{more}",
+        f"{summary if counts.total() > 1 else ''}{told}{more}",
         sent=counts["sent"],
         inferred=counts["inferred"],
         refused=counts["refused"],

@@ -22,6 +22,7 @@ from dovtab.engine.reading.rows import Object, read_started
 from dovtab.errors import AnswerError, DovtabError, LogError
 from dovtab.resources import Table
 
+_LEFT_OUT = "it has the tag, and the answer has no action for it: was it locked, or off?"
 # In the JSON of an action that was looked up; the API's own has no such member.
 INFERRED = {"outcome": "inferred"}
 
@@ -138,7 +139,9 @@ class _Delivery:
             Started(self._parent(action), action["id"], "sent", self._difference(action))
             for action in actions
         ]
+        left_out = set(self._post.targets or ()) - {one.parent for one in started}
         error = next((one.error for one in started if one.error), None)
+        started += [Started(id, None, "refused", _LEFT_OUT) for id in sorted(left_out)]
         self._post.ended("sent", error, started)
         return actions
 

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from dovtab.engine.account import Account
 from dovtab.engine.acting.lists import Lists
-from dovtab.engine.acting.posts import Post
+from dovtab.engine.acting.posts import Post, Started
 from dovtab.engine.acting.reach import Reach, Target
 from dovtab.engine.acting.targets import all_targets, tagged
 from dovtab.engine.call import Call
@@ -51,8 +51,11 @@ def targets_of(table: Table, account: Account, post: Post) -> Iterable[Target]:
     return found.values()
 
 
-def permit(table: Table, account: Account, reach: Reach) -> None:
+def permit(table: Table, account: Account, reach: Reach, done: Reach | None = None) -> None:
     """See that it is not too much, or that somebody says yes to it.
+
+    Args:
+        done: what of it was done already, if it is done one after the other.
 
     Raises:
         TooManyActionsError: it is, and nobody does.
@@ -61,13 +64,23 @@ def permit(table: Table, account: Account, reach: Reach) -> None:
     limit, confirm = account.settings.max_actions, account.confirm
     if not reach.is_over(limit):
         return
+    why = (
+        done.stopped(table.noun, limit)
+        if done
+        else f"not sent: {reach.refusal(table.noun, limit)}"
+    )
     # A rehearsal starts nothing that somebody could agree to.
     if confirm is not None and not account.settings.dry_run:
-        found = known_targets(table, account)
-        if confirm(reach.question(found if isinstance(found, Mapping) else {})):
+        if confirm(done.question_to_go_on() if done else _question(table, account, reach)):
             reach.allowed = True
             return
-    raise TooManyActionsError(f"not sent: {reach.refusal(table.noun, limit)}")
+        why = f"{why.partition(';' if done else ':')[0]}: you said no"
+    raise TooManyActionsError(why)
+
+
+def _question(table: Table, account: Account, reach: Reach) -> str:
+    found = known_targets(table, account)
+    return reach.question(found if isinstance(found, Mapping) else {})
 
 
 def known_targets(table: Table, account: Account) -> Mapping[int, Target] | str:
@@ -101,16 +114,26 @@ def rehearse(
     if isinstance(targets, str):
         post.ended("dry-run", f"not looked up: {targets}")
         return
-    problem = None
-    if post.parent is not None and post.parent not in targets:
-        problem = f"there is no {table.noun} {post.parent}"
-    elif post.parent is not None and targets[post.parent].locked and not waits:
-        problem = f"{targets[post.parent].name} is locked: an action is in progress on it"
-    if problem is None:
-        post.ended("dry-run")
+    ids = [post.parent] if post.parent is not None else sorted(post.targets or ())
+    found = [_rehearsed(table, targets, id, locks=not waits) for id in ids]
+    if not found:
+        post.ended(
+            "dry-run", "not counted" if post.targets is None else f"no {table.noun} has the tag"
+        )
         return
-    post.ended("refused", problem)
-    raise ArgumentError(f"{post.request}: {problem}")
+    problem = next((one.error for one in found if one.error), None)
+    post.ended("refused" if problem else "dry-run", problem, found)
+    if problem is not None:
+        raise ArgumentError(f"{post.request}: {problem}")
+
+
+def _rehearsed(table: Table, targets: Mapping[int, Target], id: int, *, locks: bool) -> Started:
+    if id not in targets:
+        return Started(id, None, "refused", f"there is no {table.noun} {id}")
+    if targets[id].locked and locks:
+        why = f"{targets[id].name} is locked: an action is in progress on it"
+        return Started(id, None, "refused", why)
+    return Started(id, None, "dry-run")
 
 
 def _look_up(

@@ -59,6 +59,14 @@ class Reach:
         """Whether it is more than is allowed; 0: any number is."""
         return bool(max_actions) and not self.allowed and len(self._names) > max_actions
 
+    def question_to_go_on(self) -> str:
+        """What to ask of him if so much was done already, one after the other."""
+        return f"{self._counted} so far, and it goes on to others. Go on? [y/N] "
+
+    def stopped(self, noun: str, max_actions: int) -> str:
+        """Why it stops here, and how it could go on."""
+        return f"stopped after {self._counted}; it goes on to more {noun}s than {self._limit(max_actions)}"
+
     def question(self, names: Mapping[int, Target]) -> str:
         """What to ask of somebody who can say yes; ``names`` knows some by name."""
         shown = ", ".join(
@@ -69,11 +77,16 @@ class Reach:
 
     def refusal(self, noun: str, max_actions: int) -> str:
         """Why it goes no further, and how it could."""
+        return f"{self._counted} on {len(self._names)} {noun}s, more than {self._limit(max_actions)}"
+
+    def _limit(self, max_actions: int) -> str:
         return (
-            f"{self._counted} on {len(self._names)} {noun}s, more than max_actions="
-            f"{max_actions}: take fewer at a time, or raise the setting max_actions"
-            " (DOVTAB_MAX_ACTIONS, --max-actions N; 0: no limit)"
+            f"max_actions={max_actions}: take fewer at a time, or raise the setting"
+            " max_actions (DOVTAB_MAX_ACTIONS, --max-actions N; 0: no limit)"
         )
+
+    def __bool__(self) -> bool:
+        return bool(self._types)
 
     @property
     def _counted(self) -> str:

@@ -153,7 +153,12 @@ def _unknown(entry: Entry, why: str) -> list[Started]:
 
 def _ids(entry: Entry, others: Sequence[Entry]) -> set[int]:
     """The actions that others are known to have started."""
-    return {id for other in others if other.id != entry.id for id in other.ids()}
+    return {
+        id
+        for other in others
+        if other.id != entry.id and other.api_url == entry.api_url
+        for id in other.ids()
+    }
 
 
 def _has_rival(entry: Entry, others: Sequence[Entry], seconds: float) -> bool:

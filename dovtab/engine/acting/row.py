@@ -43,7 +43,7 @@ def row_post(
         )
     found = [target for target in targets if target in given]
     if len(found) != 1:
-        needed = " or a ".join(targets) + (", one of them" if acts.by_tag else "")
+        needed = " or a ".join(targets) + (", and not both" if found else "")
         raise ArgumentError(f"an action needs a {needed}")
     target, type, attributes = row[found[0]], row["type"], row[acts.attributes]
     name = default_name(account)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+_RECONCILE = "droplet_actions_reconcile()"
 _ANY = """
     SELECT count(*) FROM post
     WHERE id > (SELECT max(id) FROM post) - 1000
@@ -62,4 +63,4 @@ def _tell(path: str, now: float) -> str | None:
         return None
     actions = "1 action" if len(entries) == 1 else f"{len(entries)} actions"
     have = "has" if len(entries) == 1 else "have"
-    return f"{actions} of {entries[0].asked_at[:19]}Z {have} no outcome: see dovtab_log"
+    return f"{actions} of {entries[0].asked_at[:19]}Z {have} no outcome: see dovtab_log, and SELECT {_RECONCILE}"

@@ -115,8 +115,11 @@ WRONG = [
     ("(droplet_id, type) VALUES (1, 'explode')", "type must be one of"),
     ("(droplet_id, type) VALUES (0, 'reboot')", "droplet_id must be a whole number from 1"),
     ("(droplet_id, type) VALUES ('x', 'reboot')", "droplet_id must be a whole number from 1"),
-    ("(type) VALUES ('reboot')", "needs a droplet_id or a tag_name, one of them"),
-    ("(droplet_id, tag_name, type) VALUES (1, 'web', 'shutdown')", "one of them"),
+    ("(type) VALUES ('reboot')", "needs a droplet_id or a tag_name"),
+    (
+        "(droplet_id, tag_name, type) VALUES (1, 'web', 'shutdown')",
+        "needs a droplet_id or a tag_name, and not both",
+    ),
     ("(tag_name, type) VALUES ('web', 'reboot')", "cannot go by tag"),
     ("(tag_name, type) VALUES ('', 'shutdown')", "tag_name must be"),
     ("(droplet_id, type, attributes) VALUES (1, 'resize', '{}')", "needs the attribute 'size'"),

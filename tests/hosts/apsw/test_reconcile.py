@@ -510,8 +510,14 @@ def shell(
 @pytest.mark.parametrize(
     ("count", "told"),
     [
-        (1, "1 action of 2026-11-24T07:00:00Z has no outcome: see dovtab_log\n"),
-        (3, "3 actions of 2026-11-24T07:00:00Z have no outcome: see dovtab_log\n"),
+        (
+            1,
+            "1 action of 2026-11-24T07:00:00Z has no outcome: see dovtab_log, and SELECT droplet_actions_reconcile()\n",
+        ),
+        (
+            3,
+            "3 actions of 2026-11-24T07:00:00Z have no outcome: see dovtab_log, and SELECT droplet_actions_reconcile()\n",
+        ),
     ],
 )
 def test_the_command_tells_of_those_without_an_outcome_once(
@@ -522,14 +528,17 @@ def test_the_command_tells_of_those_without_an_outcome_once(
     assert shell() == told
     assert shell() == ""
     left(asked_at="2026-11-24T08:00:00.000Z")
-    assert shell() == "1 action of 2026-11-24T08:00:00Z has no outcome: see dovtab_log\n"
+    assert (
+        shell()
+        == "1 action of 2026-11-24T08:00:00Z has no outcome: see dovtab_log, and SELECT droplet_actions_reconcile()\n"
+    )
 
 
 def test_a_process_of_its_own_tells_it_too(left: Left, shell: object) -> None:
     left(asked_at=AT)
     command = [sys.executable, "-m", "dovtab", ":memory:", "SELECT 7"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=20)
-    told = "1 action of 2026-11-24T07:00:00Z has no outcome: see dovtab_log\n"
+    told = "1 action of 2026-11-24T07:00:00Z has no outcome: see dovtab_log, and SELECT droplet_actions_reconcile()\n"
     assert (done.stdout, done.stderr, done.returncode) == ("7\n", told, 0)
 
 

@@ -182,8 +182,25 @@ def test_by_tag_it_says_what_would_be_sent(
 ) -> None:
     rehearsal.execute("INSERT INTO droplet_actions(tag_name, type) VALUES ('web', 'snapshot')")
     rows = rehearsal.execute("SELECT droplet_id, tag_name, outcome, error FROM dovtab_posts")
-    assert list(rows) == [(None, "web", "dry-run", None)]
+    assert {row[1:] for row in rows} == {("web", "dry-run", None)}
     asked(fleet)
+
+
+def test_by_tag_it_says_which_are_locked_and_that_nobody_has_it(
+    fleet: Simulator, connect: Connect
+) -> None:
+    db = connect(dry_run=True, max_actions=25)
+    rows = "SELECT droplet_id, outcome, error FROM dovtab_posts"
+    list(db.execute("SELECT droplet_actions_post_by_tag('nobody', 'snapshot')"))
+    assert list(db.execute(rows)) == [(None, "dry-run", "no Droplet has the tag")]
+    some = next(d for d in fleet.account.droplets.values() if "web" in d.tags)
+    fleet.account.add_action(some.id, status="in-progress")
+    with pytest.raises(dovtab.ActionsError, match="is locked: an action is in progress on it"):
+        db.execute("INSERT INTO droplet_actions(tag_name, type) VALUES ('web', 'snapshot')")
+    refused = rows + " WHERE outcome = 'refused'"
+    error = f"{some.name} is locked: an action is in progress on it"
+    assert list(db.execute(refused)) == [(some.id, "refused", error)]
+    assert db.execute("SELECT count(*) FROM dovtab_posts WHERE outcome = 'dry-run'").get > 1
 
 
 PLAN = "SELECT seq, droplet_id, tag_name, type, attributes, after FROM dovtab_plan"
