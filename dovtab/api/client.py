@@ -42,7 +42,7 @@ _CONNECT_SECONDS = 10.0
 LARGEST_ANSWER = 64 << 20  # bytes; a page of 200 actions has a five-hundredth of it
 _POLICY = RetryPolicy()
 # Said by a proxy or a balancer: it waited long enough, or thinks that we did.
-_GIVEN_UP = frozenset({408, 499})
+_GIVEN_UP = frozenset({408, 460, 499})
 _NEVER_SENT = (
     httpx.ConnectError,
     httpx.ConnectTimeout,

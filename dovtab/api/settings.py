@@ -141,8 +141,10 @@ def _is_loopback(host: str) -> bool:
 def _log(name: str, value: object) -> str | None:
     if value is None or value == "off":
         return None
-    if isinstance(value, str | os.PathLike) and (path := os.fspath(value)):
-        return os.fsdecode(path)
+    path = os.fsdecode(value) if isinstance(value, str | bytes | os.PathLike) else ""
+    # What SQLite takes for no file would outlive nothing.
+    if path and not path.startswith((":", "file:")):
+        return path
     raise SettingsError(f"{name} must be a file, or off: no log")
 
 

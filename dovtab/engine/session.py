@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING, Protocol
 from dovtab.api.clock import Clock, SystemClock
 from dovtab.api.settings import Settings
 from dovtab.engine.manifest import LOG, PLAN, POSTS, REQUESTS, Function, Manifest, manifest
-from dovtab.engine.statement import Statement, Statements
+from dovtab.engine.statement import Statement
+from dovtab.engine.statements import Statements
 from dovtab.errors import ArgumentError, SettingsError
 from dovtab.resources import TABLES, Table
 

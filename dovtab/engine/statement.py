@@ -1,27 +1,19 @@
-"""Which statements run, and what belongs to one.
-
-SQLite does not tell a virtual table on whose behalf it is called. A door tells
-when a statement takes its first step, before it opens any table, so the one that
-began last is the one whose tables are being opened.
+"""What belongs to one execution of a statement, and to no other.
 
 The clock only orders things in this process, so the machine's own will do.
 """
 
 from __future__ import annotations
 
-import re
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
-from dovtab.engine.acting.posts import Post
 from dovtab.engine.acting.reach import Reach, Target
 from dovtab.engine.reading.held import Held
 from dovtab.engine.reading.predictor import Predictor
 from dovtab.engine.reading.prefetch import Outstanding, Prefetch
-from dovtab.errors import ArgumentError, NotAllowedError, TooManyRequestsError
-
-_DROP = re.compile(r"\s*drop\s+table\b", re.I)
+from dovtab.errors import TooManyRequestsError
 
 
 class Statement:
@@ -100,6 +92,11 @@ class Statement:
         """How many requests it will have made, as far as is known by now."""
         return self.requests + self.outstanding + self.prefetch.expected
 
+    @property
+    def did_something(self) -> bool:
+        """Whether it has asked for anything, or acted."""
+        return bool(self.requests or self.queued or self.post_results)
+
     def speculative_copy(self) -> Statement:
         """The same once more, to be run only to see what it is going to ask for."""
         copy = Statement(self.text, reads=self.reads, bindings=self.bindings)
@@ -150,118 +147,6 @@ class Statement:
         self.requests += not queues
         self.actions += acts
         self.queued += queues
-
-
-class Inserts(Protocol):
-    """The rows of a transaction that ask for actions.
-
-    Attributes:
-        name: of the table that has them.
-    """
-
-    name: str
-
-    @property
-    def posts(self) -> Sequence[Post]:
-        """Those actions, in their order."""
-
-
-class Statements:
-    """The statements that are running on a connection, oldest first.
-
-    Args:
-        all_ended: called when the last of them has ended.
-
-    Attributes:
-        inserts: whose table has rows in this transaction that ask for actions.
-        before_next: to be called once, before another statement begins.
-    """
-
-    def __init__(self, all_ended: Callable[[], None] = lambda: None) -> None:
-        self._all_ended = all_ended
-        self._running: dict[int, Statement] = {}
-        self.inserts: Inserts | None = None
-        self.before_next: list[Callable[[], None]] = []
-
-    def check(self, text: str) -> None:
-        """A door that can refuse a statement is about to run this one.
-
-        Raises:
-            NotAllowedError: it would drop a table that has actions to send.
-        """
-        if self.inserts is not None and _DROP.match(text):
-            dropped = self.inserts.name.lower() in text.lower()
-            if dropped and self.inserts.posts:
-                raise NotAllowedError(
-                    f"{self.inserts.name} has actions that were not sent yet: COMMIT or"
-                    " ROLLBACK before it is dropped"
-                )
-
-    def began(self, id: int, statement: Statement) -> None:
-        """A statement takes its first step.
-
-        Args:
-            id: the same at its end, and of no other until then.
-        """
-        while self.before_next:
-            self.before_next.pop()()
-        replaced = self._running.pop(id, None)
-        self._running[id] = statement
-        self._over(replaced)
-
-    def triggered(self, id: int) -> None:
-        """A statement has run a trigger."""
-        if id in self._running:
-            self._running[id].triggered = True
-
-    def ended(self, id: int) -> None:
-        """A statement has come to its end, or been given up."""
-        self._over(self._running.pop(id, None))
-
-    def is_running(self, id: int) -> bool:
-        """Whether a statement of this id has begun and not ended."""
-        return id in self._running
-
-    @property
-    def current(self) -> Statement:
-        """Of those that are running, the one that began last."""
-        return next(reversed(self._running.values()), None) or Statement()
-
-    def calling(self, function: str) -> Statement:
-        """The one that is calling a function of ours.
-
-        No view or trigger can, so its own text has the name.
-
-        Raises:
-            ArgumentError: it could be this one or that.
-        """
-        named = [s for s in self._running.values() if function in s.text.lower()]
-        if len(named) > 1:
-            raise ArgumentError(
-                "two statements that act are running on this connection, and nobody can tell"
-                " whose this is: let one come to its end first, with fetchall()"
-            )
-        return named[0] if named else self.current
-
-    @property
-    def writing(self) -> list[Statement]:
-        """Those that are running and do not only read: a row is one of these's."""
-        return [statement for statement in self._running.values() if not statement.reads]
-
-    @property
-    def is_in_trigger(self) -> bool:
-        """Whether a trigger has been run by what is running."""
-        return any(statement.triggered for statement in self._running.values())
-
-    def _over(self, ended: Statement | None) -> None:
-        if ended is None:
-            return
-        ended.end()
-        for other in self._running.values():
-            for call in other.when_other_ends:
-                call(ended)
-        if not self._running:
-            self._all_ended()
 
 
 def now() -> int:

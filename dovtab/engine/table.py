@@ -19,7 +19,8 @@ from dovtab.engine.reading.lookup import Value
 from dovtab.engine.reading.planner import LIMIT, OFFSET, Constraint, Plan, plan
 from dovtab.engine.reading.scan import scan
 from dovtab.engine.reading.values import SqlValue
-from dovtab.engine.statement import Statement, Statements
+from dovtab.engine.statement import Statement
+from dovtab.engine.statements import Statements
 from dovtab.errors import NotAllowedError
 from dovtab.resources import Row, Table
 

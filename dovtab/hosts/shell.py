@@ -191,7 +191,9 @@ class Shell(apsw.shell.Shell):
         self.failures += 1
         error = sys.exception()
         if not self.interactive and error is not None and self._stops_at(error):
-            # It is said once, by whoever ends the command.
+            # It is said once, by whoever ends the command; all of it is said here.
+            if self.exceptions:
+                super().handle_exception()
             raise
         super().handle_exception()
 

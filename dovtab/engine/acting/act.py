@@ -30,7 +30,7 @@ from dovtab.engine.call import Call
 from dovtab.engine.interruption import not_sent, reporting_interruption
 from dovtab.engine.reading.values import SqlValue
 from dovtab.engine.statement import Statement
-from dovtab.errors import AnswerError, ArgumentError, Interrupted
+from dovtab.errors import AnswerError, ArgumentError, DovtabError, Interrupted
 from dovtab.resources import Acts, ByTag, Table
 
 WAIT_SECONDS = 600.0
@@ -139,6 +139,10 @@ def outcome(
     ids, seconds = _wait_arguments(table, account, parent_id, action_id, timeout_seconds)
     try:
         end = waits(*ids.values()).end(ids, seconds, statement)
+    except Interrupted:
+        raise
+    except DovtabError as error:
+        return f"failed: {error}"
     finally:
         statement.held.invalidate(ids[table.key])
     if end.action is not None and table.reads.ended is not None:

@@ -149,7 +149,8 @@ class _Delivery:
         type = action.get("type")
         if type in (None, self._post.type):
             return None
-        return f"the answer calls its type {str(type)[:60]!r}"
+        called = self._account.shared().client.token.removed_from(str(type))
+        return f"the answer calls its type {called[:60]!r}"
 
     def _found(self, exchange: Exchange) -> list[Object]:
         """The actions that a POST without an answer has started after all."""

@@ -109,6 +109,8 @@ class ActionLog:
             )
             marks = ", ".join("?" * len(values))
             cursor = file.execute(f"INSERT INTO post VALUES (NULL, {marks})", values)
+            if cursor.rowcount != 1:
+                raise sqlite3.DatabaseError("it takes no rows")
             return cursor.lastrowid
 
     def booked(self, post: Post, now: float) -> None:
@@ -205,7 +207,7 @@ class ActionLog:
     def _telling(self) -> Iterator[None]:
         try:
             yield
-        except (sqlite3.Error, OSError, ValueError) as error:
+        except (sqlite3.Error, OSError, ValueError, TypeError, OverflowError) as error:
             why = error.strerror if isinstance(error, OSError) else error
             raise LogError(f"the log of actions ({self._path}) cannot be used: {why}") from None
 
@@ -213,8 +215,11 @@ class ActionLog:
 def is_running(entry: Entry, now: float) -> bool:
     """Whether the process that asked for it may still be waiting for the answer."""
     if entry.host != socket.gethostname():
-        return entry.asked_at > rfc3339(now - _OVER_SECONDS)
-    return identity(entry.pid) == entry.process
+        return str(entry.asked_at) > rfc3339(now - _OVER_SECONDS)
+    try:
+        return identity(entry.pid) == entry.process
+    except (OverflowError, TypeError, ValueError):  # No process has such a number.
+        return False
 
 
 def _connect(path: Path) -> sqlite3.Connection:

@@ -43,7 +43,8 @@ from dovtab.engine.acting.posts import Post
 from dovtab.engine.acting.queue import Queue
 from dovtab.engine.acting.row import row_post
 from dovtab.engine.reading.values import SqlValue
-from dovtab.engine.statement import Statement, Statements
+from dovtab.engine.statement import Statement
+from dovtab.engine.statements import Statements
 from dovtab.errors import ActionsError, NotAllowedError
 from dovtab.resources import Acts, Table
 
@@ -97,6 +98,7 @@ class Transaction:
         self._length = 0
         self._changes: int | None = 0
         self._doubtful = False
+        self._undone: Statement | None = None
 
     @property
     def posts(self) -> list[Post]:
@@ -114,6 +116,10 @@ class Transaction:
             TooManyRequestsError: the statement asks for too many.
         """
         statement = self._writer()
+        if statement is self._undone:
+            raise NotAllowedError(
+                "the transaction was rolled back while this INSERT ran: nothing of it is sent"
+            )
         row = {c.name: v for c, v in zip(self._table.columns, values, strict=True)}
         post = row_post(self._table, self._acts, self._account, statement, rowid, row)
         statement.spend(self._account.settings.max_requests, self._table.key, queues=True)
@@ -179,6 +185,8 @@ class Transaction:
 
     def rollback(self) -> None:
         """xRollback."""
+        # What runs on, a function of whose has done this, is in no transaction.
+        self._undone = self._statement
         self._empty()
 
     def savepoint(self, number: int) -> None:

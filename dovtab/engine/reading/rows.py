@@ -149,9 +149,10 @@ def _check_parent(table: Table, request: Request, objects: Iterable[Object]) -> 
     for item in objects:
         whose = item.get(owner)
         if whose is not None and whose != parent:
+            # Not a word of the server's is repeated here: it may be the token.
+            shown = str(whose)[:60] if isinstance(whose, int) else f"a {type(whose).__name__}"
             raise AnswerError(
-                f"{request}: the answer is about another {table.noun}: {owner} is"
-                f" {str(whose)[:60]!r}"
+                f"{request}: the answer is about another {table.noun}: {owner} is {shown}"
             )
 
 
@@ -162,7 +163,10 @@ def _check_whose(
     owner, keep = table.reads.parent[-1], table.reads.keep
     whose = action.get(owner)
     if not _is_id(whose) and not (whose is None and may_be_absent):
-        raise AnswerError(f"{request}: {owner} is {str(whose)[:60]!r}, which is no id")
+        shown = (
+            str(whose)[:60] if isinstance(whose, int | float) else f"a {type(whose).__name__}"
+        )
+        raise AnswerError(f"{request}: {owner} is {shown}, which is no id")
     if keep is not None and action.get(keep[0]) not in (None, keep[1]):
         raise AnswerError(f"{request}: the answer is about something else than a {table.noun}")
 

@@ -9,13 +9,24 @@ https://rogerbinns.github.io/apsw/execution.html
 
 from __future__ import annotations
 
+import re
 import weakref
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
 import apsw
 
-from dovtab.engine.statement import Statement, Statements
+from dovtab.engine.statement import Statement
+from dovtab.engine.statements import Statements
+
+# Of SQLite's machine: Init, and for each database a Transaction, which compares the
+# schema's number; there are at most twelve, and some more to begin with.
+_STEPS_TO_SCHEMA = 16
+_KEPT = 1000
+_CONTROL = re.compile(
+    r"\s*(begin|commit|end|rollback|savepoint|release|pragma|attach|detach)\b", re.I
+)
 
 
 class Trace:
@@ -39,6 +50,7 @@ class Trace:
     ) -> None:
         self.speculative: Statement | None = None
         self._connection = weakref.ref(connection)
+        self._steps: OrderedDict[int, int] = OrderedDict()
         self._check = check
         self._statements = statements
         # The identity keeps other people's traces on this connection alive.
@@ -60,17 +72,39 @@ class Trace:
     def _traced(self, event: dict[str, Any]) -> None:
         id = event["id"]
         if event["code"] == apsw.SQLITE_TRACE_PROFILE:
-            self._statements.ended(id)
+            self._statements.ended(id, may_run_again=self._ended_early(event))
         # A trigger comes with the id of who runs it. A statement that begins with
         # a comment looks like one, and so do queries that a virtual table makes.
         elif event["trigger"] and self._statements.is_running(id):
-            if event["sql"].startswith("TRIGGER "):
+            if _is_trigger(event):
                 self._statements.triggered(id)
         else:
             statement, self.speculative = self.speculative, None
             self._statements.began(id, statement or self._statement(event))
+            if _is_trigger(event):
+                # Of a statement that nobody has told us of: it must not act.
+                self._statements.triggered(id)
+
+    def _ended_early(self, event: dict[str, Any]) -> bool:
+        """Whether it may not have come further than to see that the schema is not the same.
+
+        Then SQLite may prepare it anew and run it without another word. What only begins
+        or ends a transaction does no more than that, and is over.
+        """
+        id, steps = event["id"], event["stmt_status"]["SQLITE_STMTSTATUS_VM_STEP"]
+        # They are counted on from one run to the next, or anew, as apsw's cache has it.
+        before = self._steps.pop(id, 0)
+        self._steps[id] = steps
+        while len(self._steps) > _KEPT:
+            self._steps.popitem(last=False)
+        taken = steps - before if steps >= before else steps
+        return taken <= _STEPS_TO_SCHEMA and not _CONTROL.match(event["sql"])
 
     def _statement(self, event: dict[str, Any]) -> Statement:
         sql, begun, self._begun = event["sql"], self._begun, None
         bindings = begun[1] if begun is not None and sql in begun[0] else None
         return Statement(sql, reads=event["readonly"], bindings=bindings)
+
+
+def _is_trigger(event: dict[str, Any]) -> bool:
+    return bool(event["trigger"]) and event["sql"].startswith("TRIGGER ")

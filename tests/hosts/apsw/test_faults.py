@@ -335,7 +335,7 @@ def test_an_answer_about_another_droplet_is_an_error(
     simulator.fault(Fault(kind="answer", path="/1/", mutate=of_another))
     with pytest.raises(
         dovtab.AnswerError,
-        match=r"^GET /v2/droplets/1/actions.*about another Droplet: resource_id is '2'",
+        match=r"^GET /v2/droplets/1/actions.*about another Droplet: resource_id is 2",
     ):
         list(db.execute(f"SELECT * FROM droplet_actions WHERE {where}"))
 
