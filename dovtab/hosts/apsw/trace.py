@@ -20,9 +20,6 @@ import apsw
 from dovtab.engine.statement import Statement
 from dovtab.engine.statements import Statements
 
-# Of SQLite's machine: Init, and for each database a Transaction, which compares the
-# schema's number; there are at most twelve, and some more to begin with.
-_STEPS_TO_SCHEMA = 16
 _KEPT = 1000
 _CONTROL = re.compile(
     r"\s*(begin|commit|end|rollback|savepoint|release|pragma|attach|detach)\b", re.I
@@ -50,7 +47,7 @@ class Trace:
     ) -> None:
         self.speculative: Statement | None = None
         self._connection = weakref.ref(connection)
-        self._steps: OrderedDict[int, int] = OrderedDict()
+        self._runs: OrderedDict[int, tuple[str, int, int]] = OrderedDict()
         self._check = check
         self._statements = statements
         # The identity keeps other people's traces on this connection alive.
@@ -91,14 +88,19 @@ class Trace:
         Then SQLite may prepare it anew and run it without another word. What only begins
         or ends a transaction does no more than that, and is over.
         """
-        id, steps = event["id"], event["stmt_status"]["SQLITE_STMTSTATUS_VM_STEP"]
-        # They are counted on from one run to the next, or anew, as apsw's cache has it.
-        before = self._steps.pop(id, 0)
-        self._steps[id] = steps
-        while len(self._steps) > _KEPT:
-            self._steps.popitem(last=False)
-        taken = steps - before if steps >= before else steps
-        return taken <= _STEPS_TO_SCHEMA and not _CONTROL.match(event["sql"])
+        id, sql, status = event["id"], event["sql"], event["stmt_status"]
+        run, steps = status["SQLITE_STMTSTATUS_RUN"], status["SQLITE_STMTSTATUS_VM_STEP"]
+        # They are counted on from one run to the next, until apsw's cache lends it anew.
+        known, last_run, before = self._runs.pop(id, ("", 0, 0))
+        self._runs[id] = sql, run, steps
+        while len(self._runs) > _KEPT:
+            self._runs.popitem(last=False)
+        taken = steps - before if (known, last_run) == (sql, run - 1) else steps
+        # SQLite's machine begins with Init, and for each database with Transaction, which
+        # compares the schema's number.
+        connection = self._connection()
+        databases = 0 if connection is None else len(connection.db_names())
+        return taken <= 1 + databases and not _CONTROL.match(sql)
 
     def _statement(self, event: dict[str, Any]) -> Statement:
         sql, begun, self._begun = event["sql"], self._begun, None
