@@ -25,8 +25,10 @@ from dovtab.api.exchange import Request
 from dovtab.engine.account import Account
 from dovtab.engine.acting.lists import Lists
 from dovtab.engine.acting.order import outcomes, undertaken, went_well
+from dovtab.engine.acting.outcome import is_past
 from dovtab.engine.acting.polling import MOST_FAILURES, End, Polling
 from dovtab.engine.acting.posts import Post, Started
+from dovtab.engine.acting.targets import all_targets
 from dovtab.engine.acting.wait import ask, get, has_ended
 from dovtab.engine.reading.rows import Object
 from dovtab.errors import DovtabError
@@ -39,6 +41,10 @@ PATIENCE_SECONDS = 3600.0
 # A new action has been seen to be missing from lists for a moment: so long a list that
 # shows nothing is not believed, if what was sent may have begun and was not seen to end.
 LAG_SECONDS = 30.0
+# A lock has been seen to outlast its action: from so long a pause on, each twice the last.
+AGAIN_SECONDS, MOST_REFUSALS = 5.0, 4
+# No action has been seen to take as long.
+LONGEST_SECONDS = 86_400.0
 
 # Gives seconds to wait; then why it must not be sent, or None.
 Ready = Generator[float, None, str | None]
@@ -78,6 +84,27 @@ class After:
                     if problem is not None:
                         return problem
         return None
+
+    def again(self, refused: int) -> Ready:
+        """Wait once more: what has ended may lock the Droplet still.
+
+        Args:
+            refused: how often it has been by now.
+        """
+        yield AGAIN_SECONDS * 2.0**refused
+        return None
+
+    def is_locked(self, post: Post) -> bool:
+        """Whether that is so, as far as the API lists it."""
+        targets = self._table.acts.targets if self._table.acts else None
+        if targets is None or post.parent is None:
+            return False
+        lists = Lists(self._table, self._account, self._cancelled)
+        try:
+            found = all_targets(targets, lists).get(post.parent)
+        except DovtabError:
+            return False
+        return found is not None and found.locked
 
     def _completed(self, one: Started) -> Ready:
         end = yield from self._end(one)
@@ -155,5 +182,12 @@ class After:
         listed = self._table.reads.list
         assert listed is not None
         lists = Lists(self._table, self._account, self._cancelled)
-        newest = next(lists.read(Request(listed, {self._table.key: parent})), [])
-        return next((a for a in newest if not has_ended(self._table, a)), {})
+        actions: list[Object] = []
+        for page in lists.read(Request(listed, {self._table.key: parent})):
+            for action in page:
+                if not has_ended(self._table, action):
+                    return action
+            actions += page
+            if is_past(actions, self._account.clock.time() - LONGEST_SECONDS):
+                break
+        return {}

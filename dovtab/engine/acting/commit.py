@@ -11,16 +11,23 @@ from collections.abc import Iterator, Mapping, Sequence
 from threading import Event
 
 from dovtab.engine.account import Account
-from dovtab.engine.acting.after import ENDED, After
+from dovtab.engine.acting.after import ENDED, MOST_REFUSALS, After
 from dovtab.engine.acting.delivery import deliver
 from dovtab.engine.acting.order import Chain, before, stages, went_well
-from dovtab.engine.acting.permission import known_targets, permit, rehearse, targets_of
+from dovtab.engine.acting.permission import (
+    check_can_wait,
+    check_targets,
+    known_targets,
+    permit,
+    rehearse,
+    targets_of,
+)
 from dovtab.engine.acting.posts import Post
 from dovtab.engine.acting.reach import Reach, Target
 from dovtab.engine.acting.schedule import Task, run_all
 from dovtab.engine.interruption import reporting_interruption
 from dovtab.engine.statement import Statement
-from dovtab.errors import ActionsError, DovtabError, Interrupted, NetworkError
+from dovtab.errors import ActionsError, APIError, DovtabError, Interrupted, NetworkError
 from dovtab.resources import Table
 
 _SHOWN = 3
@@ -87,6 +94,8 @@ def _prepare(
     for post in posts:
         reach.add(post.type, targets_of(table, account, post))
     permit(table, account, reach)
+    if not account.settings.dry_run:
+        check_can_wait(table, account, posts)
     return known_targets(table, account) if account.settings.dry_run else {}
 
 
@@ -123,18 +132,31 @@ class _Sending:
                 if post.after is not None:
                     self.failures.append(f"{post.request}: {problem}")
             else:
-                self._deliver(post, cancelled)
+                yield from self._deliver(after, post, cancelled)
             self._done += 1
 
-    def _deliver(self, post: Post, cancelled: Event) -> None:
-        try:
-            if self._account.settings.dry_run:
-                waits = post.after == ENDED or bool(post.after and self._before[post])
-                rehearse(self._table, post, self._targets, waits=waits)
-            else:
-                deliver(self._table, self._account, post, cancelled)
-        except DovtabError as error:
-            self.failures.append(str(error))
+    def _deliver(self, after: After, post: Post, cancelled: Event) -> Iterator[float]:
+        for refused in range(MOST_REFUSALS):
+            try:
+                self._deliver_once(post, cancelled)
+                return
+            except DovtabError as error:
+                # It has not run; and whoever comes after something is perhaps too early.
+                is_early = isinstance(error, APIError) and error.status == 422 and post.after
+                may_go_again = refused < MOST_REFUSALS - 1 and not cancelled.is_set()
+                if not (is_early and may_go_again and after.is_locked(post)):
+                    self.failures.append(str(error))
+                    return
+            yield from after.again(refused)
+
+    def _deliver_once(self, post: Post, cancelled: Event) -> None:
+        if self._account.settings.dry_run:
+            waits = post.after == ENDED or bool(post.after and self._before[post])
+            rehearse(self._table, post, self._targets, waits=waits)
+            return
+        if post.by_tag and self._before[post]:
+            check_targets(self._table, self._account, post, cancelled)
+        deliver(self._table, self._account, post, cancelled)
 
 
 def _interrupted(posts: Sequence[Post]) -> Interrupted:

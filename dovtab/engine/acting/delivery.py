@@ -16,12 +16,14 @@ from dovtab.api.answers import decode
 from dovtab.api.exchange import Exchange
 from dovtab.engine.account import Account
 from dovtab.engine.acting.lost import Search, as_started
+from dovtab.engine.acting.outcome import has_begun_before
 from dovtab.engine.acting.posts import Post, Started
 from dovtab.engine.interruption import not_sent
-from dovtab.engine.reading.rows import Object, read_started
+from dovtab.engine.reading.rows import Object, is_object, read_started
 from dovtab.errors import AnswerError, DovtabError, LogError
 from dovtab.resources import Table
 
+_CLOCKS_DIFFER_SECONDS = 60.0
 _LEFT_OUT = "it has the tag, and the answer has no action for it: was it locked, or off?"
 # In the JSON of an action that was looked up; the API's own has no such member.
 INFERRED = {"outcome": "inferred"}
@@ -44,7 +46,9 @@ def deliver(table: Table, account: Account, post: Post, cancelled: Event) -> lis
 
 class _Delivery:
     def __init__(self, table: Table, account: Account, post: Post, cancelled: Event) -> None:
+        assert table.acts is not None
         self._table = table
+        self._acts = table.acts
         self._account = account
         self._post = post
         self._cancelled = cancelled
@@ -123,9 +127,18 @@ class _Delivery:
     def _told(self, exchange: Exchange) -> list[Object] | None:
         """The actions in an answer that came; None: it cannot be believed."""
         try:
-            actions = read_started(self._table, self._post.request, decode(exchange))
+            answer = decode(exchange)
+            actions = read_started(self._table, self._post.request, answer)
+            self._check_targets(
+                actions, is_list=not is_object(answer.get(self._acts.post.answer))
+            )
             ids = {action["id"] for action in actions}
-            if ids & self._known or not self._account.shared().claims.claim(self._post, ids):
+            is_old = any(has_begun_before(action, self._since(exchange)) for action in actions)
+            if (
+                is_old
+                or ids & self._known
+                or not self._account.shared().claims.claim(self._post, ids)
+            ):
                 raise AnswerError(
                     f"{self._post.request}: the answer has an action that was there before"
                 )
@@ -133,6 +146,20 @@ class _Delivery:
             exchange.error = error
             return None
         return actions
+
+    def _since(self, exchange: Exchange) -> float:
+        """When it was sent, by the API's clock, and a good while earlier: clocks differ."""
+        return (self._post.sent_at or 0.0) + exchange.server_ahead - _CLOCKS_DIFFER_SECONDS
+
+    def _check_targets(self, actions: list[Object], *, is_list: bool) -> None:
+        """Each is of another Droplet, and, where they were counted, of one that was."""
+        targets = self._post.targets
+        parents = [self._parent(action) for action in actions]
+        strangers = set(parents) - targets if targets is not None else set()
+        # One action, and no list, has been seen for a tag with a single Droplet.
+        is_too_few = targets is not None and len(targets) > 1 and not is_list
+        if len(set(parents)) < len(parents) or strangers or is_too_few:
+            raise AnswerError(f"{self._post.request}: the answer does not fit what has the tag")
 
     def _sent(self, actions: list[Object]) -> list[Object]:
         started = [

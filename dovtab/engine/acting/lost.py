@@ -14,10 +14,12 @@ from threading import Event
 
 from dovtab.api.exchange import Request
 from dovtab.engine.account import Account
+from dovtab.engine.acting.claims import RIVAL_SECONDS
 from dovtab.engine.acting.lists import Lists
 from dovtab.engine.acting.outcome import candidates, is_past
 from dovtab.engine.acting.posts import Post, Started
 from dovtab.engine.acting.targets import tagged
+from dovtab.engine.journal import rfc3339
 from dovtab.engine.reading.rows import Object
 from dovtab.errors import AnswerError
 from dovtab.resources import Table
@@ -25,6 +27,7 @@ from dovtab.resources import Table
 # The API has been seen to show a new action only after a moment.
 LOOK_AGAIN_SECONDS = 2.0
 NOT_FOUND = "no such action was found in two looks"
+RIVAL = "another request for the same may have been the one that ran"
 _SEVERAL = "more than one action looks like it"
 _SHOWN = 5
 
@@ -44,6 +47,7 @@ class Search:
         self, table: Table, account: Account, post: Post, known: Set[int], cancelled: Event
     ) -> None:
         self.why = ""
+        self._knows_log = False
         self._table = table
         self._account = account
         self._post = post
@@ -61,6 +65,7 @@ class Search:
         Raises:
             DovtabError: it cannot be looked for.
         """
+        self._knows_log = looks == 1
         parents = self._parents()
         found = self._look(parents, seconds)
         while looks > 1 and _is_incomplete(found) and not self._cancelled.is_set():
@@ -93,9 +98,28 @@ class Search:
             if is_past(actions, since):
                 break
         if claims.has_rival(post, parent):
-            raise AnswerError("another request for the same may have been the one that ran")
+            raise AnswerError(RIVAL)
         known = self._known | claims.ids() - post.ids()
-        return candidates(actions, post.type, since, known, since + seconds)
+        found = candidates(actions, post.type, since, known, since + seconds)
+        return found and self._not_in_log(parent, found)
+
+    def _not_in_log(self, parent: int, found: list[Object]) -> list[Object]:
+        """Those that no other process of this user's has, as far as its log says."""
+        account, post = self._account, self._post
+        # Whoever looks for what the log has knows the log.
+        if account.settings.log is None or self._knows_log:
+            return found
+        others = [
+            entry
+            for entry in account.log.entries(f"WHERE parent IS NULL OR parent = {parent}")
+            if entry.id != post.logged
+            and (entry.api_url, entry.table_name) == (account.settings.api_url, post.table.name)
+        ]
+        theirs = {id for entry in others for id in entry.ids()}
+        since = rfc3339((post.sent_at or 0.0) - RIVAL_SECONDS)
+        if any(e.is_unknown and e.type == post.type and e.asked_at >= since for e in others):
+            raise AnswerError(RIVAL)
+        return [action for action in found if action["id"] not in theirs]
 
     def _explain(self, found: dict[int, list[Object]]) -> None:
         missing = [id for id, actions in found.items() if len(actions) != 1]

@@ -73,6 +73,11 @@ def is_past(actions: Sequence[Action], since: float) -> bool:
     )
 
 
+def has_begun_before(action: Action, moment: float) -> bool:
+    """Whether it says that it was started before this moment."""
+    return _moment(action) < moment
+
+
 def _moment(action: Action) -> float:
     """When it was started, in seconds since 1970; NaN, which is no time, if it does not say."""
     text: Json = action.get("started_at")

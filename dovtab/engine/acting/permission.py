@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from threading import Event
 from typing import TypeVar
 
+from dovtab.api.exchange import Request
 from dovtab.engine.account import Account
 from dovtab.engine.acting.lists import Lists
 from dovtab.engine.acting.posts import Post, Started
@@ -17,7 +18,14 @@ from dovtab.engine.acting.reach import Reach, Target
 from dovtab.engine.acting.targets import all_targets, tagged
 from dovtab.engine.call import Call
 from dovtab.engine.interruption import not_sent, reporting_interruption
-from dovtab.errors import ArgumentError, DovtabError, Interrupted, TooManyActionsError
+from dovtab.errors import (
+    APIError,
+    ArgumentError,
+    DovtabError,
+    Interrupted,
+    NotAllowedError,
+    TooManyActionsError,
+)
 from dovtab.resources import Table
 
 T = TypeVar("T")
@@ -81,6 +89,54 @@ def permit(table: Table, account: Account, reach: Reach, done: Reach | None = No
 def _question(table: Table, account: Account, reach: Reach) -> str:
     found = known_targets(table, account)
     return reach.question(found if isinstance(found, Mapping) else {})
+
+
+def check_can_wait(table: Table, account: Account, posts: Iterable[Post]) -> None:
+    """See that what an action comes after can be asked for, before a machine is off for it.
+
+    Raises:
+        NotAllowedError: the token may not.
+        Interrupted: somebody stopped it.
+    """
+    listed = table.reads.list
+    waiting = [p for p in posts if p.after is not None and p.parent is not None]
+    if not waiting or listed is None:
+        return
+    request = Request(listed, {table.key: waiting[0].parent or 0})
+    try:
+        _look_up(account, None, lambda lists: next(lists.read(request)), table)
+    except APIError as error:
+        if error.status in (401, 403):
+            raise NotAllowedError(
+                f"not sent: what comes after something has to ask whether that has ended: {error}"
+            ) from None
+    except Interrupted:
+        raise
+    except DovtabError:
+        # That may pass; whoever waits asks again and again.
+        return
+
+
+def check_targets(table: Table, account: Account, post: Post, cancelled: Event) -> None:
+    """Count once more what has a tag, after something else was waited for; in a call's thread.
+
+    Raises:
+        TooManyActionsError: something has it now that was not counted.
+        DovtabError: it cannot be counted.
+    """
+    acts, tag_name = table.acts, post.tag_name
+    if post.targets is None or acts is None or tag_name is None:
+        return
+    try:
+        more = tagged(acts, Lists(table, account, cancelled), tag_name).keys() - post.targets
+        if more:
+            raise TooManyActionsError(
+                f"{post.request}: not sent: {len(more)} more {table.noun}s have the tag than"
+                f" were counted, such as {min(more)}"
+            )
+    except DovtabError as error:
+        post.ended("refused", error)
+        raise
 
 
 def known_targets(table: Table, account: Account) -> Mapping[int, Target] | str:

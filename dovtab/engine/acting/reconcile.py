@@ -18,7 +18,7 @@ from dovtab.api.exchange import Request
 from dovtab.engine.account import Account
 from dovtab.engine.acting.entry import Entry
 from dovtab.engine.acting.log import is_running
-from dovtab.engine.acting.lost import NOT_FOUND, Search, as_started
+from dovtab.engine.acting.lost import NOT_FOUND, RIVAL, Search, as_started
 from dovtab.engine.acting.outcome import ROUNDING_SECONDS
 from dovtab.engine.acting.posts import Post, Started
 from dovtab.engine.call import Call
@@ -29,7 +29,6 @@ from dovtab.resources import Table
 # From when it was written down a POST may wait for the rate limit, and for its answer.
 SLACK_SECONDS = 30.0
 _NOT_FOUND = "no such action was found"
-_RIVAL = "another request for the same may have been the one that ran"
 
 
 class Reconciliation:
@@ -100,7 +99,7 @@ class Reconciliation:
             return as_started(found, why) or _unknown(entry, why)
 
         if _has_rival(entry, entries, seconds):
-            return _unknown(entry, _RIVAL)
+            return _unknown(entry, RIVAL)
         call = Call(look)
         try:
             with reporting_interruption(
@@ -120,7 +119,7 @@ class Reconciliation:
             self._entries(f"WHERE parent IS NULL OR parent IN ({parents})") if parents else []
         )
         taken = {one.id for one in found if one.id} & _ids(entry, others)
-        return _unknown(entry, _RIVAL) if taken or _has_rival(entry, others, seconds) else found
+        return _unknown(entry, RIVAL) if taken or _has_rival(entry, others, seconds) else found
 
 
 def _post(table: Table, entry: Entry) -> Post:

@@ -290,17 +290,41 @@ def test_ended_on_a_droplet_without_a_history_goes_at_once() -> None:
         assert posts(simulator, 1) == [("reboot", began)]
 
 
-def test_with_a_token_that_sees_nothing_it_is_still_switched_on_again() -> None:
-    """Nobody can tell when to, so it is not done too early."""
+def test_with_a_token_that_sees_nothing_nothing_is_switched_off() -> None:
+    """Nobody could tell when to switch it on again."""
     with running(1) as simulator:
         simulator.account.add_token("blind", {"droplet:update", "droplet:create"})
-        refused = pytest.raises(dovtab.ActionsError, match="needs the scope droplet:read")
+        refused = pytest.raises(dovtab.NotAllowedError, match="needs the scope droplet:read")
         with connected(simulator, token="blind") as db, refused:
             db.execute(RESIZE, ("[1]",))
-        assert isinstance(simulator.clock, ManualClock)
-        simulator.clock.advance(100)
-        assert simulator.account.droplets[1].powered
-        assert [type for type, _ in posts(simulator, 1)] == ["power_off", "power_on"]
+        assert posts(simulator, 1) == []
+
+
+def test_a_lock_that_outlasts_its_action_is_waited_for() -> None:
+    """The power_on is refused, and goes again: a 422 has not run."""
+    with running(1) as simulator:
+        locked = replace_in_lists(simulator, locked=True)
+        simulator.fault(Fault(kind="status", status=422, method="POST", skip=2, times=2))
+        with connected(simulator) as db:
+            db.execute(RESIZE, ("[1]",))
+        assert locked
+        assert [type for type, _ in posts(simulator, 1)] == [
+            "power_off",
+            "resize",
+            *["power_on"] * 3,
+        ]
+
+
+def replace_in_lists(simulator: Simulator, **members: object) -> list[int]:
+    """Let the list of Droplets say this of each; gives whether anybody has asked."""
+    asked: list[int] = []
+
+    def change(answer: Any) -> object:
+        asked.append(1)
+        return answer | {"droplets": [droplet | members for droplet in answer["droplets"]]}
+
+    simulator.fault(Fault(kind="answer", path=r"/v2/droplets\?", times=None, mutate=change))
+    return asked
 
 
 @pytest.mark.parametrize("max_actions", [0, 25])

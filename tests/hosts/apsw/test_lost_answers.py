@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from email.utils import formatdate
 from pathlib import Path
@@ -446,3 +448,80 @@ def test_what_is_not_sent_for_want_of_a_log_takes_no_place_in_the_quota(
         with pytest.raises(dovtab.LogError, match="cannot be used"):
             list(db.execute(CALL))
     assert db.execute("SELECT count(*) FROM droplet_actions(1)").get == 205
+
+
+OTHER_PROCESS = """
+import sys, dovtab
+db = dovtab.connect(token="simulator", api_url=sys.argv[1], log=sys.argv[2])
+db.execute("SELECT droplet_actions_post(1, 'enable_ipv6')").fetchall()
+"""
+
+
+def test_what_another_process_has_is_not_ours(
+    fleet: Simulator, connect: Callable[..., apsw.Connection], tmp_path: Path
+) -> None:
+    """Its log says so: the one that is found was started by it, a moment ago."""
+    log = str(tmp_path / "actions.db")
+    command = [sys.executable, "-c", OTHER_PROCESS, fleet.url, log]
+    subprocess.run(command, check=True, timeout=30)
+    fleet.fault(Fault(kind="close", method="POST"))
+    db = connect(log=log)
+    with pytest.raises(dovtab.NetworkError, match="no such action was found"):
+        list(db.execute(CALL))
+    assert list(db.execute("SELECT outcome, action_id FROM dovtab_log")) == [
+        ("sent", newest(fleet, 1)),
+        ("unknown", None),
+    ]
+
+
+DOUBTFUL = {
+    "other Droplets": lambda actions: [action | {"resource_id": 77} for action in actions],
+    "one Droplet": lambda actions: [action | {"resource_id": 1} for action in actions],
+    "from before": lambda actions: [
+        action | {"id": 1000 + n, "started_at": "2020-01-01T00:00:00Z"}
+        for n, action in enumerate(actions)
+    ],
+}
+
+
+@pytest.mark.parametrize("change", DOUBTFUL.values(), ids=DOUBTFUL.keys())
+def test_by_tag_an_answer_that_does_not_fit_what_was_counted_is_not_believed(
+    fleet: Simulator, connect: Callable[..., apsw.Connection], change: Callable[[Any], Any]
+) -> None:
+    db = connect(max_actions=25)
+    fleet.fault(
+        Fault(kind="answer", method="POST", mutate=lambda a: {"actions": change(a["actions"])})
+    )
+    list(db.execute(BY_TAG))
+    rows = "SELECT droplet_id, outcome, action_id FROM dovtab_posts"
+    assert list(db.execute(rows)) == [(id, "inferred", newest(fleet, id)) for id in (1, 2, 3)]
+
+
+def test_by_tag_a_single_action_for_many_is_not_believed(
+    fleet: Simulator, connect: Callable[..., apsw.Connection]
+) -> None:
+    db = connect(max_actions=25)
+    fleet.fault(
+        Fault(kind="answer", method="POST", mutate=lambda a: {"action": a["actions"][0]})
+    )
+    assert len(json.loads(db.execute(BY_TAG).get)) == 3
+
+
+def test_a_tag_that_has_grown_while_something_was_waited_for_is_not_acted_on(
+    fleet: Simulator, connect: Callable[..., apsw.Connection]
+) -> None:
+    db = connect(max_actions=25)
+
+    def grow(answer: Any) -> Any:
+        fleet.account.add_droplet(droplet_id=9, tags=("web",))
+        return answer
+
+    fleet.fault(Fault(kind="answer", method="POST", mutate=grow))
+    with pytest.raises(
+        dovtab.ActionsError, match="1 more Droplets have the tag than were counted"
+    ):
+        db.execute(
+            "INSERT INTO droplet_actions(droplet_id, tag_name, type) VALUES"
+            " (1, NULL, 'snapshot'), (NULL, 'web', 'enable_ipv6')"
+        )
+    assert posts(fleet) == 1
