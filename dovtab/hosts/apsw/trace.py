@@ -13,6 +13,7 @@ import re
 import weakref
 from collections import OrderedDict
 from collections.abc import Callable
+from inspect import iscoroutine
 from typing import Any
 
 import apsw
@@ -98,9 +99,15 @@ class Trace:
         taken = steps - before if (known, last_run) == (sql, run - 1) else steps
         # SQLite's machine begins with Init, and for each database with Transaction, which
         # compares the schema's number.
+        return taken <= 1 + self._databases() and not _CONTROL.match(sql)
+
+    def _databases(self) -> int:
         connection = self._connection()
-        databases = 0 if connection is None else len(connection.db_names())
-        return taken <= 1 + databases and not _CONTROL.match(sql)
+        names: object = () if connection is None else connection.db_names()
+        if iscoroutine(names):
+            # An asynchronous connection is being closed by another thread than its own.
+            names.close()
+        return len(names) if isinstance(names, list) else 0
 
     def _statement(self, event: dict[str, Any]) -> Statement:
         sql, begun, self._begun = event["sql"], self._begun, None
