@@ -27,13 +27,17 @@ hypothesis.settings.load_profile("same")
 
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
-    """No token, no setting and no doctl file of whoever runs the tests."""
+    """No token, no setting and no doctl file of whoever runs the tests.
+
+    And no log of actions, which waits for the disk; it has tests of its own.
+    """
     for name in list(os.environ):
         if name.startswith(("DIGITALOCEAN_", "DOVTAB_")) or name in (
             "NO_COLOR",
             "XDG_STATE_HOME",
         ):
             monkeypatch.delenv(name)
+    monkeypatch.setenv("DOVTAB_LOG", "off")
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "home" / ".config"))
 

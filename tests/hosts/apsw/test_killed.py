@@ -67,6 +67,12 @@ db.execute(
 """
 
 
+@pytest.fixture(autouse=True)
+def with_a_log(clean_environment: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other tests have none."""
+    monkeypatch.delenv("DOVTAB_LOG")
+
+
 @dataclass(frozen=True)
 class Beforehand(Fault):
     """Calls somebody when a POST has arrived and not taken effect yet."""

@@ -33,6 +33,12 @@ COLUMNS = [
 ]
 
 
+@pytest.fixture(autouse=True)
+def with_a_log(clean_environment: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other tests have none."""
+    monkeypatch.delenv("DOVTAB_LOG")
+
+
 @pytest.fixture
 def fleet(simulator: Simulator) -> Simulator:
     simulator.account.add_token(TOKEN, label="ours")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+
 import apsw
 import pytest
 
 import dovtab
 from dovtab.api.settings import resolve
 from dovtab.hosts.apsw.connection import attach
+from unlisted import UNLISTED
 
 INSERT = "INSERT INTO droplet_actions(droplet_id, type) "
 
@@ -18,7 +21,9 @@ def db() -> apsw.Connection:
 
 
 def test_what_is_queued_is_counted_until_the_transaction_ends(db: apsw.Connection) -> None:
-    session = attach(db, resolve({"dry_run": True, "token": "none"}, lambda name: None))
+    session = attach(
+        db, resolve({"dry_run": True, "token": "none"}, os.getenv), tables=[UNLISTED]
+    )
     counts = []
     for sql in (
         "SELECT 1",
@@ -40,7 +45,9 @@ def test_what_is_queued_is_counted_until_the_transaction_ends(db: apsw.Connectio
 
 
 def test_rows_of_a_statement_that_failed_are_not_counted(db: apsw.Connection) -> None:
-    session = attach(db, resolve({"dry_run": True, "token": "none"}, lambda name: None))
+    session = attach(
+        db, resolve({"dry_run": True, "token": "none"}, os.getenv), tables=[UNLISTED]
+    )
     db.execute("BEGIN; " + INSERT + "VALUES (1, 'reboot')")
     with pytest.raises(dovtab.ArgumentError):
         db.execute(INSERT + "VALUES (2, 'reboot'), (3, 'wrong')")
@@ -52,7 +59,9 @@ def test_rows_of_a_statement_that_failed_are_not_counted(db: apsw.Connection) ->
 
 
 def test_asking_while_a_statement_is_writing_changes_nothing(db: apsw.Connection) -> None:
-    session = attach(db, resolve({"dry_run": True, "token": "none"}, lambda name: None))
+    session = attach(
+        db, resolve({"dry_run": True, "token": "none"}, os.getenv), tables=[UNLISTED]
+    )
     counts = []
 
     def look(droplet_id: int) -> int:

@@ -30,6 +30,12 @@ CALL = "SELECT droplet_actions_post(1, 'enable_ipv6')"
 GONE = "a boot of long ago/1"
 
 
+@pytest.fixture(autouse=True)
+def with_a_log(clean_environment: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other tests have none."""
+    monkeypatch.delenv("DOVTAB_LOG")
+
+
 @pytest.fixture
 def fleet(simulator: Simulator) -> Simulator:
     for id in range(1, 6):
