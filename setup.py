@@ -41,6 +41,8 @@ setup(
             "pexpect>=4.9",
             "pydo>=0.40",
             "pytest>=8",
+            # On two processors in half the time.
+            "pytest-xdist>=3.5",
             "ruff>=0.6",
             SHILLELAGH,
             "types-PyYAML",

@@ -22,6 +22,7 @@ from dovtab.engine.statement import Statement
 from dovtab.engine.statements import Statements
 
 _KEPT = 1000
+_MOST_DATABASES = 12  # main, temp, and ten that are attached
 _CONTROL = re.compile(
     r"\s*(begin|commit|end|rollback|savepoint|release|pragma|attach|detach)\b", re.I
 )
@@ -99,7 +100,9 @@ class Trace:
         taken = steps - before if (known, last_run) == (sql, run - 1) else steps
         # SQLite's machine begins with Init, and for each database with Transaction, which
         # compares the schema's number.
-        return taken <= 1 + self._databases() and not _CONTROL.match(sql)
+        if taken > 1 + _MOST_DATABASES or _CONTROL.match(sql):
+            return False
+        return taken <= 1 + self._databases()
 
     def _databases(self) -> int:
         connection = self._connection()

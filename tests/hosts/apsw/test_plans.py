@@ -24,8 +24,10 @@ def inventory(
     db = connect()
     for n, declared in enumerate(INVENTORIES):
         db.execute(f"CREATE TABLE inventory{n}({declared})")
-        db.executemany(
-            f"INSERT INTO inventory{n} VALUES (?, ?)", [(i + 1, i % 7) for i in range(size)]
+        db.execute(
+            f"INSERT INTO inventory{n} WITH RECURSIVE i(x) AS"
+            " (SELECT 0 UNION ALL SELECT x + 1 FROM i LIMIT ?) SELECT x + 1, x % 7 FROM i",
+            (size,),
         )
     db.execute("CREATE TABLE event(droplet INTEGER, action INTEGER, what)")
     db.execute("CREATE INDEX by_droplet ON event(droplet)")
