@@ -97,7 +97,7 @@ class Trace:
         self._runs[id] = sql, run, steps
         while len(self._runs) > _KEPT:
             self._runs.popitem(last=False)
-        taken = steps - before if (known, last_run) == (sql, run - 1) else steps
+        taken: int = steps - before if (known, last_run) == (sql, run - 1) else steps
         # SQLite's machine begins with Init, and for each database with Transaction, which
         # compares the schema's number.
         if taken > 1 + _MOST_DATABASES or _CONTROL.match(sql):
