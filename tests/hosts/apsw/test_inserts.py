@@ -630,3 +630,43 @@ def test_rows_are_no_requests_that_were_made(connect: Callable[..., apsw.Connect
         db.execute(
             INSERT + "VALUES (1, 'reboot', NULL), (2, 'reboot', NULL), (3, 'reboot', NULL)"
         )
+
+
+def test_what_a_file_calls_is_refused_also_if_the_file_was_read_before(
+    fleet: Simulator, tmp_path: Path
+) -> None:
+    """SQLite refuses it when it reads the schema: so it has to read it again."""
+    file = tmp_path / "hostile.db"
+    maker = apsw.Connection(str(file))
+    maker.create_scalar_function("droplet_actions_wait", lambda *a: 1, -1, deterministic=True)
+    maker.execute("CREATE TABLE c(x CHECK (droplet_actions_wait(1, 1) IS NOT NULL))")
+    maker.close()
+    db = apsw.Connection(str(file))
+    assert db.execute("SELECT count(*) FROM sqlite_schema").get == 1
+    dovtab.register(db, token=fleet.token, api_url=fleet.url)
+    with pytest.raises(apsw.Error, match="unsafe use of droplet_actions_wait"):
+        db.execute("INSERT INTO c VALUES (1)")
+    assert fleet.requests == []
+    db.close()
+
+
+def test_a_rollback_inside_an_insert_lets_nothing_of_it_be_sent(
+    fleet: Simulator, db: apsw.Connection
+) -> None:
+    """What SQLite runs on with is in no transaction, and its rows would be in none, either."""
+
+    def rolls_back(n: int) -> int:
+        if n == 2:
+            db.execute("ROLLBACK")
+        return n
+
+    db.create_scalar_function("rolls_back", rolls_back, 1)
+    db.execute("BEGIN")
+    with pytest.raises((dovtab.NotAllowedError, apsw.Error)):
+        db.execute(
+            INSERT + "SELECT rolls_back(value), 'enable_ipv6', NULL FROM json_each('[1, 2, 3]')"
+        )
+    assert list(db.execute("SELECT * FROM dovtab_plan")) == []
+    assert posts(fleet) == []
+    db.execute(INSERT + "VALUES (1, 'enable_ipv6', NULL)")
+    assert len(posts(fleet)) == 1
