@@ -21,7 +21,7 @@ values = st.one_of(
 
 
 @given(value=values)
-def test_a_value_comes_out_as_it_went_in(value: None | int | float | str | bytes) -> None:
+def test_a_value_comes_out_as_it_went_in(value: int | float | str | bytes | None) -> None:
     reader = Reader(wire.value(value))
     came = reader.value()
     reader.end()
