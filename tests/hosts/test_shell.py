@@ -460,3 +460,11 @@ def test_a_commit_that_is_stopped_says_what_it_leaves_undone(
     assert process.returncode == 130
     assert "what was sent stays sent, see dovtab_posts; not sent: 3 (rename on 8, " in said
     assert "Traceback" not in said
+
+
+def test_a_comment_before_a_commit_hides_nothing_of_what_it_sent(
+    run: Run, fleet: Simulator
+) -> None:
+    """It does as little as a statement that is prepared anew, and is over all the same."""
+    ran = run(":memory:", "BEGIN", REBOOT, "/* now */ COMMIT")
+    assert (ran.returncode, ran.stderr) == (0, "actions: 1 sent; see dovtab_posts\n")

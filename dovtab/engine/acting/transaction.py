@@ -34,7 +34,6 @@ Sources: https://sqlite.org/vtab.html#the_xupdate_method, https://sqlite.org/lan
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 
 from dovtab.engine.account import Account
@@ -43,26 +42,11 @@ from dovtab.engine.acting.posts import Post
 from dovtab.engine.acting.queue import Queue
 from dovtab.engine.acting.row import row_post
 from dovtab.engine.reading.values import SqlValue
+from dovtab.engine.sql import first_words, has_returning
 from dovtab.engine.statement import Statement
 from dovtab.engine.statements import Statements
 from dovtab.errors import ActionsError, NotAllowedError
 from dovtab.resources import Acts, Table
-
-_NOT_SQL = re.compile(
-    r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|`[^`]*`|\[[^]]*\]|--[^\n]*|/\*.*?\*/", re.S
-)
-_RETURNING = re.compile(r"\breturning\b", re.I)
-
-
-def has_returning(sql: str) -> bool:
-    """Whether a statement has the word RETURNING outside of its texts and comments.
-
-    >>> has_returning("INSERT INTO t VALUES ('returning') -- returning")
-    False
-    >>> has_returning("INSERT INTO t VALUES (1) Returning *")
-    True
-    """
-    return _RETURNING.search(_NOT_SQL.sub(" ", sql)) is not None
 
 
 class Transaction:
@@ -175,7 +159,7 @@ class Transaction:
             commit.send(self._table, self._account, posts, self._statements.current)
         except ActionsError as error:
             # SQLite rolls back what COMMIT does not finish, and not what RELEASE does not.
-            if self._statements.current.text.lstrip().lower().startswith("release"):
+            if first_words(self._statements.current.text)[0] == "release":
                 error.args = (f"{error}; the transaction is still open: end it with ROLLBACK",)
             raise
 

@@ -13,11 +13,12 @@ from collections.abc import Iterable
 
 import apsw
 
+from dovtab.engine.sql import first_words
 from dovtab.errors import SettingsError
 
 _NAMED = "SELECT schema, type FROM pragma_table_list(?)"
 # What takes the hiding one out of the way again.
-_REMEDY = re.compile(r"\s*(drop|alter|detach|rollback)\b", re.I)
+_REMEDIES = frozenset({"drop", "alter", "detach", "rollback"})
 
 
 class Shadow:
@@ -36,12 +37,14 @@ class Shadow:
         Raises:
             SettingsError: one is.
         """
-        if sql is not None and _REMEDY.match(sql):
-            return
-        text = None if sql is None else sql.lower()
-        for name in self._names:
-            if text is None or name in text:
-                self._check(connection, name)
+        named: Iterable[str] = self._names
+        if sql is not None:
+            text = sql.lower()
+            named = [name for name in named if name in text]
+            if named and first_words(sql)[0] in _REMEDIES:
+                return
+        for name in named:
+            self._check(connection, name)
 
     def _check(self, connection: apsw.Connection, name: str) -> None:
         cursor = connection.cursor()

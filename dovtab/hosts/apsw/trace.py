@@ -9,7 +9,6 @@ https://rogerbinns.github.io/apsw/execution.html
 
 from __future__ import annotations
 
-import re
 import weakref
 from collections import OrderedDict
 from collections.abc import Callable
@@ -18,13 +17,15 @@ from typing import Any
 
 import apsw
 
+from dovtab.engine.sql import first_words
 from dovtab.engine.statement import Statement
 from dovtab.engine.statements import Statements
 
 _KEPT = 1000
 _MOST_DATABASES = 12  # main, temp, and ten that are attached
-_CONTROL = re.compile(
-    r"\s*(begin|commit|end|rollback|savepoint|release|pragma|attach|detach)\b", re.I
+_CONTROL = frozenset(
+    {"begin", "commit", "end", "rollback", "savepoint", "release"}
+    | {"pragma", "attach", "detach"}
 )
 
 
@@ -100,7 +101,7 @@ class Trace:
         taken: int = steps - before if (known, last_run) == (sql, run - 1) else steps
         # SQLite's machine begins with Init, and for each database with Transaction, which
         # compares the schema's number.
-        if taken > 1 + _MOST_DATABASES or _CONTROL.match(sql):
+        if taken > 1 + _MOST_DATABASES or first_words(sql)[0] in _CONTROL:
             return False
         return taken <= 1 + self._databases()
 

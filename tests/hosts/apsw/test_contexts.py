@@ -132,8 +132,11 @@ def test_a_table_with_actions_to_send_is_not_dropped(
     db = connect()
     db.execute(PROD)
     db.execute(f"BEGIN; {INSERT}")
-    with pytest.raises(dovtab.NotAllowedError, match="prod has actions that were not sent yet"):
-        db.execute("DROP TABLE temp.prod")
+    for drop in ("DROP TABLE", "/* */ drop/**/table", "-- x\nDROP --y\n TABLE"):
+        with pytest.raises(
+            dovtab.NotAllowedError, match="prod has actions that were not sent yet"
+        ):
+            db.execute(f"{drop} temp.prod")
     db.execute("COMMIT")
     assert [r.method for r in simulator.requests] == ["POST"]
     db.execute(f"BEGIN; {INSERT}; ROLLBACK")

@@ -574,15 +574,16 @@ def test_a_wait_that_cannot_be_answered_ends_soon(
     assert sum(r.method == "GET" for r in fleet.requests) == 4
 
 
+@pytest.mark.parametrize("release", ["RELEASE a", "/* now */ release -- it\n a"])
 def test_a_release_that_fails_says_that_the_transaction_is_open(
-    fleet: Simulator, db: apsw.Connection
+    fleet: Simulator, db: apsw.Connection, release: str
 ) -> None:
     db.execute("SAVEPOINT a")
     db.execute(INSERT + "VALUES (99, 'reboot', NULL)")
     with pytest.raises(
         dovtab.ActionsError, match=r"404.*; the transaction is still open: end it"
     ):
-        db.execute("RELEASE a")
+        db.execute(release)
     assert db.in_transaction
     db.execute("ROLLBACK")
     db.execute("BEGIN")

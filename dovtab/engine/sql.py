@@ -1,0 +1,44 @@
+"""As much of a statement's text as has to be understood without SQLite.
+
+A comment can stand wherever a blank can, and a word inside a text is none of the
+statement's.
+
+Pure. Source: https://sqlite.org/lang_comment.html
+"""
+
+from __future__ import annotations
+
+import re
+
+# Possessive: what has been taken for a comment is not tried as anything else.
+_BLANKS = r"(?>\s|--[^\n]*|/\*.*?(?:\*/|\Z))*+"
+_FIRST = re.compile(rf"{_BLANKS}(\w*){_BLANKS}(\w*)", re.S)
+_NOT_SQL = re.compile(
+    r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|`[^`]*`|\[[^]]*\]|--[^\n]*|/\*.*?\*/", re.S
+)
+_RETURNING = re.compile(r"\breturning\b", re.I)
+
+
+def first_words(sql: str) -> tuple[str, str]:
+    """The two words that a statement begins with, in small letters; empty: there is none.
+
+    >>> first_words("-- at last\\n /* all */ DROP/**/Table x")
+    ('drop', 'table')
+    >>> first_words("/* COMMIT")
+    ('', '')
+    """
+    found = _FIRST.match(sql)
+    assert found is not None
+    first, second = found.groups()
+    return first.lower(), second.lower()
+
+
+def has_returning(sql: str) -> bool:
+    """Whether a statement has the word RETURNING outside of its texts and comments.
+
+    >>> has_returning("INSERT INTO t VALUES ('returning') -- returning")
+    False
+    >>> has_returning("INSERT INTO t VALUES (1) Returning *")
+    True
+    """
+    return _RETURNING.search(_NOT_SQL.sub(" ", sql)) is not None
