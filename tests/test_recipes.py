@@ -28,6 +28,8 @@ FAULTS = {
     "must not be polled": Fault(kind="status", status=403, method="GET", times=1),
 }
 WAYS = [*FAULTS, "ends errored"]
+# What of these leaves the Droplet as it was.
+WITHOUT_EFFECT = ("is refused", "never arrives", "ends errored")
 
 
 @pytest.fixture
@@ -101,7 +103,7 @@ def test_no_machine_stays_off_when_a_team_is_resized(
     simulator.clock.advance(100)
     droplets = simulator.account.droplets
     assert {droplets[id].size for id in TEAM if id != droplet} == {NEW_SIZE}
-    stays_off = step == 2 and way in ("is refused", "never arrives", "ends errored")
+    stays_off = step == 2 and way in WITHOUT_EFFECT
     assert [id for id in TEAM if droplets[id].status != "active"] == [droplet] * stays_off
     if stays_off:
         # It cannot be helped, but it is told.
@@ -133,7 +135,7 @@ def test_one_that_cannot_be_powered_off_keeps_no_other_on_and_is_told(
     goes_wrong(simulator, droplet, 1, way)
     came_to = read(db, "shut_down_team.sql")
     simulator.clock.advance(100)
-    left_on = way in ("is refused", "never arrives", "ends errored")
+    left_on = way in WITHOUT_EFFECT
     droplets = simulator.account.droplets
     assert [id for id in TEAM if droplets[id].status != "off"] == [droplet] * left_on
     if left_on:
@@ -153,7 +155,7 @@ def test_one_snapshot_that_fails_keeps_no_other_from_its_own(
     made = [
         a.resource_id for a in simulator.account.actions.values() if a.status == "completed"
     ]
-    failed = way in ("is refused", "never arrives", "ends errored")
+    failed = way in WITHOUT_EFFECT
     assert sorted(made) == [id for id in TEAM if id != droplet or not failed]
     rows = "SELECT droplet_id, outcome FROM dovtab_posts ORDER BY 1"
     outcome = {

@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cached_property
 from threading import Event
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from dovtab.api.answers import quota_error
 from dovtab.api.clock import Clock, SystemClock
@@ -18,7 +19,6 @@ from dovtab.api.credentials import find_token
 from dovtab.api.exchange import Exchange, Request
 from dovtab.api.quota import MINUTE_SECONDS
 from dovtab.api.settings import Settings
-from dovtab.engine.acting.log import ActionLog
 from dovtab.engine.acting.posts import Posts
 from dovtab.engine.call import Call
 from dovtab.engine.interruption import not_answered, not_sent
@@ -26,6 +26,9 @@ from dovtab.engine.journal import Journal
 from dovtab.engine.shared import Shared, shared
 from dovtab.engine.statement import Statement
 from dovtab.errors import Interrupted
+
+if TYPE_CHECKING:
+    from dovtab.engine.acting.log import ActionLog
 
 T = TypeVar("T")
 
@@ -66,7 +69,6 @@ class Account:
         self.quota_seconds = 0.0
         self.journal = Journal()
         self.posts = Posts()
-        self.log = ActionLog(settings.log)
         self._shared: Shared | None = None
         self._process = 0
 
@@ -78,6 +80,13 @@ class Account:
         other.journal, other.posts, other.log = self.journal, self.posts, self.log
         return other
 
+    @cached_property
+    def log(self) -> ActionLog:
+        """What outlives the process; whoever only reads does not even import it."""
+        from dovtab.engine.acting.log import ActionLog
+
+        return ActionLog(self.settings.log)
+
     def wait_for(self, call: Call[T]) -> T:
         """What a call brings, or raises.
 
@@ -88,6 +97,23 @@ class Account:
             return call.result(self.interrupted)
         finally:
             self.wait_over()
+
+    def run(self, work: Callable[[Event], T]) -> T:
+        """Let a thread of its own do this, and wait for it.
+
+        Args:
+            work: gets an event that is set when nobody waits any more.
+
+        Raises:
+            NetworkError: the system has no thread left.
+            Interrupted: somebody stopped the statement first.
+        """
+        call = Call(work)
+        try:
+            call.start()
+            return self.wait_for(call)
+        finally:
+            call.release()
 
     def pause(self, seconds: float, cancelled: Event | None = None) -> bool:
         """Do nothing for a while; True: it was cancelled.
@@ -101,12 +127,7 @@ class Account:
         clock_wait = self.clock.wait
         if cancelled is not None:
             return clock_wait(cancelled, seconds)
-        call = Call(lambda cancelled: clock_wait(cancelled, seconds))
-        try:
-            call.start()
-            return self.wait_for(call)
-        finally:
-            call.release()
+        return self.run(lambda cancelled: clock_wait(cancelled, seconds))
 
     def is_free(self, statement: Statement) -> bool:
         """Whether one more request would break no limit, and wait for none."""

@@ -140,7 +140,6 @@ class Session:
         Raises:
             SettingsError: the arguments are not allowed, or not there.
         """
-        from dovtab.engine.acting.entry import log_columns, log_rows
         from dovtab.engine.acting.posts import plan_columns, plan_rows, post_columns
         from dovtab.engine.acting.transaction import Transaction
         from dovtab.engine.journal import REQUEST_COLUMNS
@@ -156,6 +155,8 @@ class Session:
             planned = plan_columns(tables)
             return RecordTable(module, planned, lambda: plan_rows(self._queued(), planned))
         if module == LOG:
+            from dovtab.engine.acting.entry import log_columns, log_rows
+
             logged, log = log_columns(tables), self.account.log
             return RecordTable(module, logged, lambda: log_rows(log.entries(), logged, tables))
         resource = self._tables[module]

@@ -55,6 +55,7 @@ class Shell(apsw.shell.Shell):
         self._demo: Any = None
         self._wants_demo = False
         self._sessions: dict[Connection, Session] = {}
+        self._checks: dict[Connection, Checks] = {}
         self._closing = ExitStack()
         self.failures = 0
         self.never_sent = 0
@@ -80,6 +81,7 @@ class Shell(apsw.shell.Shell):
         for connection in self._sessions:
             connection.close(True)
         self._sessions.clear()
+        self._checks.clear()
         self._closing.close()
 
     def _connection_with_tables(self) -> Connection:
@@ -94,6 +96,7 @@ class Shell(apsw.shell.Shell):
                 sys.stderr.write(f"{unfinished}\n")
             # Kept, for .open lets go of one that .connection could go back to.
             self._sessions[connection] = session
+            self._checks[connection] = Checks(session)
             connection.set_progress_handler(lambda: False, _STEPS_BETWEEN_LOOKS)
             if self._demo:
                 self._demo.add_inventory(connection)
@@ -162,7 +165,7 @@ class Shell(apsw.shell.Shell):
         details = super()._query_details(sql, bindings)
         if details.query is not None and details.error_text is None:
             connection = self.db
-            Checks(self._sessions[connection])(connection, details.query)
+            self._checks[connection](connection, details.query)
         return details
 
     def get_complete_line(self) -> str | None:

@@ -94,9 +94,10 @@ def _prepare(
     for post in posts:
         reach.add(post.type, targets_of(table, account, post))
     permit(table, account, reach)
-    if not account.settings.dry_run:
-        check_can_wait(table, account, posts)
-    return known_targets(table, account) if account.settings.dry_run else {}
+    if account.settings.dry_run:
+        return known_targets(table, account)
+    check_can_wait(table, account, posts)
+    return {}
 
 
 class _Sending:

@@ -69,6 +69,12 @@ class Entry:
         return {one.id for one in self.outcomes or () if one.id}
 
 
+def ids_of_others(id: int | None, api_url: str, entries: Iterable[Entry]) -> set[int]:
+    """The actions that other POSTs to this URL than the one of this number have started."""
+    others = (entry for entry in entries if entry.id != id and entry.api_url == api_url)
+    return {action for entry in others for action in entry.ids()}
+
+
 def log_columns(tables: Sequence[Table]) -> Columns:
     """The columns of ``dovtab_log`` for these tables.
 

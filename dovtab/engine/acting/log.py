@@ -66,7 +66,6 @@ _LAST = """
 """
 # Of a host that we cannot ask whether a process still runs: by then its POST is over.
 _OVER_SECONDS = 3600.0
-_LATEST = 1000
 _LONGEST_SQL = 10_000
 _BUSY_SECONDS = 10.0
 
@@ -150,14 +149,6 @@ class ActionLog:
                 if _is_log(file):
                     for row in file.execute(f"{_LAST} {where} ORDER BY post.id"):
                         yield Entry.of(row)
-
-    def unfinished(self, now: float) -> list[Entry]:
-        """The latest that nobody knows the outcome of, and never will: their process is gone."""
-        where = (
-            "WHERE booking.id IS NULL AND post.id NOT IN (SELECT post FROM told)"
-            f" AND post.id > (SELECT max(id) FROM post) - {_LATEST}"
-        )
-        return [entry for entry in self.entries(where) if not is_running(entry, now)]
 
     def told(self, entries: Sequence[Entry]) -> None:
         """Somebody has been told of these, which is enough.

@@ -15,6 +15,7 @@ from threading import Event
 from dovtab.api.exchange import Request
 from dovtab.engine.account import Account
 from dovtab.engine.acting.claims import RIVAL_SECONDS
+from dovtab.engine.acting.entry import ids_of_others
 from dovtab.engine.acting.lists import Lists
 from dovtab.engine.acting.outcome import candidates, is_past
 from dovtab.engine.acting.posts import Post, Started
@@ -26,7 +27,7 @@ from dovtab.resources import Table
 
 # The API has been seen to show a new action only after a moment.
 LOOK_AGAIN_SECONDS = 2.0
-NOT_FOUND = "no such action was found in two looks"
+_NOT_FOUND = "no such action was found"
 RIVAL = "another request for the same may have been the one that ran"
 _SEVERAL = "more than one action looks like it"
 _SHOWN = 5
@@ -36,18 +37,27 @@ class Search:
     """A search for one POST's actions, in a call's thread.
 
     Args:
-        known: actions that were there before it was sent.
+        known: actions that were there before it was sent, or are somebody else's.
         cancelled: set when nobody waits; then it ends as soon as it can.
+        from_log: it is one of the log's, of long ago: a second look would bring nothing,
+            and ``known`` is all that the log knows.
 
     Attributes:
         why: what to tell, if not all was found.
     """
 
     def __init__(
-        self, table: Table, account: Account, post: Post, known: Set[int], cancelled: Event
+        self,
+        table: Table,
+        account: Account,
+        post: Post,
+        known: Set[int],
+        cancelled: Event,
+        *,
+        from_log: bool = False,
     ) -> None:
         self.why = ""
-        self._knows_log = False
+        self._from_log = from_log
         self._table = table
         self._account = account
         self._post = post
@@ -55,21 +65,18 @@ class Search:
         self._cancelled = cancelled
         self._lists = Lists(table, account, cancelled)
 
-    def run(self, *, looks: int = 2, seconds: float = math.inf) -> dict[int, Object | None]:
+    def run(self, seconds: float = math.inf) -> dict[int, Object | None]:
         """Of each Droplet the action that was found, or None.
 
         Args:
-            looks: how often to look at most.
             seconds: for how long after it was sent it can have begun.
 
         Raises:
             DovtabError: it cannot be looked for.
         """
-        self._knows_log = looks == 1
         parents = self._parents()
         found = self._look(parents, seconds)
-        while looks > 1 and _is_incomplete(found) and not self._cancelled.is_set():
-            looks -= 1
+        if not self._from_log and _is_incomplete(found) and not self._cancelled.is_set():
             self._account.pause(LOOK_AGAIN_SECONDS, self._cancelled)
             found = self._look(parents, seconds)
         self._explain(found)
@@ -106,8 +113,7 @@ class Search:
     def _not_in_log(self, parent: int, found: list[Object]) -> list[Object]:
         """Those that no other process of this user's has, as far as its log says."""
         account, post = self._account, self._post
-        # Whoever looks for what the log has knows the log.
-        if account.settings.log is None or self._knows_log:
+        if account.settings.log is None or self._from_log:
             return found
         others = [
             entry
@@ -115,7 +121,7 @@ class Search:
             if entry.id != post.logged
             and (entry.api_url, entry.table_name) == (account.settings.api_url, post.table.name)
         ]
-        theirs = {id for entry in others for id in entry.ids()}
+        theirs = ids_of_others(post.logged, account.settings.api_url, others)
         since = rfc3339((post.sent_at or 0.0) - RIVAL_SECONDS)
         if any(e.is_unknown and e.type == post.type and e.asked_at >= since for e in others):
             raise AnswerError(RIVAL)
@@ -128,7 +134,10 @@ class Search:
         elif missing:
             several = any(found[id] for id in missing)
             where = ", ".join(map(str, missing[:_SHOWN])) if len(found) > 1 else ""
-            self.why = (_SEVERAL if several else NOT_FOUND) + (where and f" on {where}")
+            looks = "" if self._from_log else " in two looks"
+            self.why = (_SEVERAL if several else _NOT_FOUND + looks) + (
+                where and f" on {where}"
+            )
 
 
 def _is_incomplete(found: dict[int, list[Object]]) -> bool:

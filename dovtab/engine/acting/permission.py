@@ -16,7 +16,6 @@ from dovtab.engine.acting.lists import Lists
 from dovtab.engine.acting.posts import Post, Started
 from dovtab.engine.acting.reach import Reach, Target
 from dovtab.engine.acting.targets import all_targets, tagged
-from dovtab.engine.call import Call
 from dovtab.engine.interruption import not_sent, reporting_interruption
 from dovtab.errors import (
     APIError,
@@ -72,18 +71,15 @@ def permit(table: Table, account: Account, reach: Reach, done: Reach | None = No
     limit, confirm = account.settings.max_actions, account.confirm
     if not reach.is_over(limit):
         return
-    why = (
-        done.stopped(table.noun, limit)
-        if done
-        else f"not sent: {reach.refusal(table.noun, limit)}"
-    )
     # A rehearsal starts nothing that somebody could agree to.
     if confirm is not None and not account.settings.dry_run:
         if confirm(done.question_to_go_on() if done else _question(table, account, reach)):
             reach.allowed = True
             return
-        why = f"{why.partition(';' if done else ':')[0]}: you said no"
-    raise TooManyActionsError(why)
+        raise TooManyActionsError(f"{done.stopped if done else 'not sent'}: you said no")
+    if done:
+        raise TooManyActionsError(f"{done.stopped}; {done.goes_on(table.noun, limit)}")
+    raise TooManyActionsError(f"not sent: {reach.refusal(table.noun, limit)}")
 
 
 def _question(table: Table, account: Account, reach: Reach) -> str:
@@ -195,21 +191,11 @@ def _rehearsed(table: Table, targets: Mapping[int, Target], id: int, *, locks: b
 def _look_up(
     account: Account, post: Post | None, look: Callable[[Lists], T], table: Table
 ) -> T:
-    def run(cancelled: Event) -> T:
-        return look(Lists(table, account, cancelled))
-
-    call = Call(run)
-    try:
-        with reporting_interruption(lambda: _interrupted(post)):
-            call.start()
-            return account.wait_for(call)
-    finally:
-        call.release()
+    with reporting_interruption(lambda: _interrupted(post)):
+        return account.run(lambda cancelled: look(Lists(table, account, cancelled)))
 
 
 def _interrupted(post: Post | None) -> Interrupted:
-    return (
-        Interrupted("interrupted before anything was sent")
-        if post is None
-        else not_sent(post.request)
-    )
+    if post is None:
+        return Interrupted("interrupted before anything was sent")
+    return not_sent(post.request)

@@ -63,9 +63,14 @@ class Reach:
         """What to ask of him if so much was done already, one after the other."""
         return f"{self._counted} so far, and it goes on to others. Go on? [y/N] "
 
-    def stopped(self, noun: str, max_actions: int) -> str:
-        """Why it stops here, and how it could go on."""
-        return f"stopped after {self._counted}; it goes on to more {noun}s than {self._limit(max_actions)}"
+    @property
+    def stopped(self) -> str:
+        """How far it has come."""
+        return f"stopped after {self._counted}"
+
+    def goes_on(self, noun: str, max_actions: int) -> str:
+        """Why it stops there, and how it could go on."""
+        return f"it goes on to more {noun}s than {self._limit(max_actions)}"
 
     def question(self, names: Mapping[int, Target]) -> str:
         """What to ask of somebody who can say yes; ``names`` knows some by name."""

@@ -16,19 +16,17 @@ from threading import Event
 
 from dovtab.api.exchange import Request
 from dovtab.engine.account import Account
-from dovtab.engine.acting.entry import Entry
+from dovtab.engine.acting.entry import Entry, ids_of_others
 from dovtab.engine.acting.log import is_running
-from dovtab.engine.acting.lost import NOT_FOUND, RIVAL, Search, as_started
+from dovtab.engine.acting.lost import RIVAL, Search, as_started
 from dovtab.engine.acting.outcome import ROUNDING_SECONDS
 from dovtab.engine.acting.posts import Post, Started
-from dovtab.engine.call import Call
 from dovtab.engine.interruption import reporting_interruption
 from dovtab.errors import DovtabError, Interrupted
 from dovtab.resources import Table
 
 # From when it was written down a POST may wait for the rate limit, and for its answer.
 SLACK_SECONDS = 30.0
-_NOT_FOUND = "no such action was found"
 
 
 class Reconciliation:
@@ -93,32 +91,29 @@ class Reconciliation:
         seconds = settings.max_wait_seconds + settings.timeout_seconds + SLACK_SECONDS
 
         def look(cancelled: Event) -> list[Started]:
-            search = Search(self._table, account, post, _ids(entry, entries), cancelled)
-            found = search.run(looks=1, seconds=seconds)
-            why = search.why.replace(NOT_FOUND, _NOT_FOUND)
-            return as_started(found, why) or _unknown(entry, why)
+            known = ids_of_others(entry.id, entry.api_url, entries)
+            search = Search(self._table, account, post, known, cancelled, from_log=True)
+            found = search.run(seconds)
+            return as_started(found, search.why) or _unknown(entry, search.why)
 
         if _has_rival(entry, entries, seconds):
             return _unknown(entry, RIVAL)
-        call = Call(look)
         try:
             with reporting_interruption(
                 lambda: Interrupted("interrupted; what was found is booked")
             ):
-                call.start()
-                found = account.wait_for(call)
+                found = account.run(look)
         except Interrupted:
             raise
         except DovtabError as error:
             return _unknown(entry, f"looking for it failed: {error}")
-        finally:
-            call.release()
         # Somebody else may have acted, or looked, in the meantime.
         parents = ", ".join(str(one.parent) for one in found if one.id)
         others = (
             self._entries(f"WHERE parent IS NULL OR parent IN ({parents})") if parents else []
         )
-        taken = {one.id for one in found if one.id} & _ids(entry, others)
+        theirs = ids_of_others(entry.id, entry.api_url, others)
+        taken = {one.id for one in found if one.id} & theirs
         return _unknown(entry, RIVAL) if taken or _has_rival(entry, others, seconds) else found
 
 
@@ -148,16 +143,6 @@ def _unknown(entry: Entry, why: str) -> list[Started]:
     unknown = [one for one in entry.outcomes or () if one.outcome == "unknown"]
     nothing = Started(entry.parent, None, "unknown")
     return [one._replace(error=why) for one in unknown or [nothing]]
-
-
-def _ids(entry: Entry, others: Sequence[Entry]) -> set[int]:
-    """The actions that others are known to have started."""
-    return {
-        id
-        for other in others
-        if other.id != entry.id and other.api_url == entry.api_url
-        for id in other.ids()
-    }
 
 
 def _has_rival(entry: Entry, others: Sequence[Entry], seconds: float) -> bool:

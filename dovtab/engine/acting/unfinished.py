@@ -12,10 +12,10 @@ from __future__ import annotations
 from pathlib import Path
 
 _RECONCILE = "droplet_actions_reconcile()"
-_ANY = """
-    SELECT count(*) FROM post
-    WHERE id > (SELECT max(id) FROM post) - 1000
-    AND id NOT IN (SELECT post FROM booking) AND id NOT IN (SELECT post FROM told)
+# The latest without an outcome of which nobody was told.
+_WHERE = """
+    WHERE post.id > (SELECT max(id) FROM post) - 1000
+    AND post.id NOT IN (SELECT post FROM booking) AND post.id NOT IN (SELECT post FROM told)
 """
 
 
@@ -42,19 +42,19 @@ def _has_any(file: Path) -> bool:
 
     try:
         with closing(sqlite3.connect(file)) as log:
-            (count,) = log.execute(_ANY).fetchone()
+            (count,) = log.execute(f"SELECT count(*) FROM post {_WHERE}").fetchone()
     except sqlite3.Error:
         return False
     return bool(count)
 
 
 def _tell(path: str, now: float) -> str | None:
-    from dovtab.engine.acting.log import ActionLog
+    from dovtab.engine.acting.log import ActionLog, is_running
     from dovtab.errors import LogError
 
     log = ActionLog(path)
     try:
-        entries = log.unfinished(now)
+        entries = [e for e in log.entries(_WHERE) if not is_running(e, now)]
         if entries:
             log.told(entries)
     except LogError:

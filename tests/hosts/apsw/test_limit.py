@@ -355,33 +355,9 @@ def test_the_limit_is_a_setting_and_an_option(
     assert goes or "Error: not sent: 4 actions: reboot 4 on 4 Droplets" in ran.stderr
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="pexpect needs a pseudo-terminal")
-@pytest.mark.parametrize(("answer", "goes"), [("y", True), ("n", False), ("", False)])
-def test_on_a_terminal_the_command_asks(fleet: Simulator, answer: str, goes: bool) -> None:
-    child = pexpect.spawn(
-        COMMAND[0],
-        [*COMMAND[1:], "--max-actions", "3", ":memory:", FOUR],
-        env=environment(fleet),
-        encoding="utf-8",
-        timeout=20,
-    )
-    try:
-        child.expect_exact("This starts 4 actions: reboot 4, on web-01, web-02, web-03, ....")
-        child.expect_exact(" Go on? [y/N] ")
-        assert posts(fleet) == []
-        child.sendline(answer)
-        child.expect_exact("actions: 4 sent" if goes else "Error: not sent: you said no")
-        child.expect(pexpect.EOF)
-        child.wait()
-        assert child.exitstatus == (0 if goes else 1)
-    finally:
-        with suppress(pexpect.ExceptionPexpect):
-            child.close(force=True)
-    assert len(posts(fleet)) == (4 if goes else 0)
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="pexpect needs a pseudo-terminal")
-def test_control_c_at_the_question_is_a_no(fleet: Simulator) -> None:
+@pytest.fixture
+def terminal(fleet: Simulator) -> Iterator[pexpect.spawn]:
+    """The command on a terminal, about to act on one Droplet more than it may."""
     child = pexpect.spawn(
         COMMAND[0],
         [*COMMAND[1:], "--max-actions", "3", ":memory:", FOUR],
@@ -391,15 +367,38 @@ def test_control_c_at_the_question_is_a_no(fleet: Simulator) -> None:
         # Whoever runs the tests in the background may have had the signal ignored.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
-    try:
-        child.expect_exact(" Go on? [y/N] ")
-        child.sendintr()
-        child.expect(pexpect.EOF)
-        child.wait()
-        assert child.exitstatus == 130
-    finally:
-        with suppress(pexpect.ExceptionPexpect):
-            child.close(force=True)
+    yield child
+    with suppress(pexpect.ExceptionPexpect):
+        child.close(force=True)
+
+
+def exit_status(child: pexpect.spawn) -> int | None:
+    """Once it has come to its end."""
+    child.expect(pexpect.EOF)
+    child.wait()
+    status: int | None = child.exitstatus
+    return status
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pexpect needs a pseudo-terminal")
+@pytest.mark.parametrize(("answer", "goes"), [("y", True), ("n", False), ("", False)])
+def test_on_a_terminal_the_command_asks(
+    fleet: Simulator, terminal: pexpect.spawn, answer: str, goes: bool
+) -> None:
+    terminal.expect_exact("This starts 4 actions: reboot 4, on web-01, web-02, web-03, ....")
+    terminal.expect_exact(" Go on? [y/N] ")
+    assert posts(fleet) == []
+    terminal.sendline(answer)
+    terminal.expect_exact("actions: 4 sent" if goes else "Error: not sent: you said no")
+    assert exit_status(terminal) == (0 if goes else 1)
+    assert len(posts(fleet)) == (4 if goes else 0)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pexpect needs a pseudo-terminal")
+def test_control_c_at_the_question_is_a_no(fleet: Simulator, terminal: pexpect.spawn) -> None:
+    terminal.expect_exact(" Go on? [y/N] ")
+    terminal.sendintr()
+    assert exit_status(terminal) == 130
     assert posts(fleet) == []
 
 
