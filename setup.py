@@ -1,8 +1,15 @@
 """Packaging: ``pip install .``, and ``pip install -e '.[test]'`` to work on it."""
 
+import sys
 from pathlib import Path
 
-from setuptools import find_packages, setup
+from setuptools import Extension, find_packages, setup
+from setuptools.command.build_ext import build_ext
+
+try:
+    from setuptools.command.bdist_wheel import bdist_wheel
+except ImportError:  # before setuptools 70.1
+    from wheel.bdist_wheel import bdist_wheel
 
 HERE = Path(__file__).parent
 version: dict[str, str] = {}
@@ -10,6 +17,51 @@ exec((HERE / "dovtab" / "version.py").read_text(encoding="utf-8"), version)
 
 # What the benchmarks compare with; the tests run a tenth of them.
 SHILLELAGH = "shillelagh==1.4.5"
+
+SOURCES = "dovtab/hosts/pipe/extension"
+SUFFIX = ".dylib" if sys.platform == "darwin" else ".so"
+
+
+class BuildLoadable(build_ext):
+    """Builds a loadable extension of SQLite's, which is no module of Python's.
+
+    It has a plain name, no Python in it, and is optional: without a compiler or SQLite's
+    headers (Debian's libsqlite3-dev) all the rest is installed.
+    """
+
+    def get_ext_filename(self, fullname: str) -> str:
+        return str(Path(*fullname.split("."))) + SUFFIX
+
+    def get_export_symbols(self, ext: Extension) -> list[str]:
+        return list(ext.export_symbols)
+
+    def get_libraries(self, ext: Extension) -> list[str]:
+        return list(ext.libraries)
+
+    def run(self) -> None:
+        super().run()
+        if self.inplace:
+            # No path leads from a source tree to the interpreter that it is installed in.
+            python = HERE / "dovtab" / "dovtab.python"
+            python.write_text(f"{sys.executable}\n", encoding="utf-8")
+
+
+class PlatformWheel(bdist_wheel):
+    """One wheel for every Python of a platform."""
+
+    def get_tag(self) -> tuple[str, str, str]:
+        return "py3", "none", super().get_tag()[2]
+
+
+loadable = Extension(
+    "dovtab.dovtab",
+    sources=sorted(str(path.relative_to(HERE)) for path in (HERE / SOURCES).glob("*.c")),
+    depends=[f"{SOURCES}/dovtab.h"],
+    export_symbols=["sqlite3_dovtab_init", "sqlite3_dovtabauto_init"],
+    extra_compile_args=["-std=gnu11", "-fvisibility=hidden"],
+    libraries=["pthread", "dl"] if sys.platform == "linux" else [],
+    optional=True,
+)
 
 setup(
     name="dovtab",
@@ -21,6 +73,8 @@ setup(
     python_requires=">=3.11",
     packages=find_packages(include=["dovtab", "dovtab.*"]),
     package_data={"dovtab": ["py.typed"]},
+    ext_modules=[] if sys.platform == "win32" else [loadable],
+    cmdclass={"build_ext": BuildLoadable, "bdist_wheel": PlatformWheel},
     install_requires=[
         # 3.54.0.0 and 3.54.1.0 fail on an empty IN set that a virtual table takes whole.
         "apsw>=3.51.2,!=3.54.0.0,!=3.54.1.0",

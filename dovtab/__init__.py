@@ -29,6 +29,8 @@ from dovtab.errors import (
 from dovtab.version import VERSION
 
 if TYPE_CHECKING:
+    import sqlite3
+
     import apsw
 
 __version__ = VERSION
@@ -48,6 +50,8 @@ __all__ = [
     "TooManyRequestsError",
     "WaitError",
     "connect",
+    "load",
+    "loadable_path",
     "register",
 ]
 
@@ -100,3 +104,30 @@ def register(connection: apsw.Connection, **settings: Any) -> None:
     from dovtab.hosts.apsw.connection import attach
 
     attach(connection, resolve(settings, os.getenv))
+
+
+def loadable_path() -> str:
+    """Where the loadable extension is, as SQLite's ``.load`` wants it: without its suffix.
+
+    Raises:
+        SettingsError: it was not built when dovtab was installed; it says what it takes.
+    """
+    from dovtab.hosts.loadable import path
+
+    return path()
+
+
+def load(connection: sqlite3.Connection) -> None:
+    """Load the extension into a connection of the standard library's sqlite3.
+
+    It is the same as ``connection.load_extension(dovtab.loadable_path())``, and works
+    on Pythons whose sqlite3 was built without that. Settings come from the environment,
+    and acting is off unless ``DOVTAB_ALLOW_ACTIONS`` is 1.
+
+    Raises:
+        SettingsError: the extension is not there, or this Python cannot load it.
+        sqlite3.Error: it was loaded and could not start.
+    """
+    from dovtab.hosts import loadable
+
+    loadable.load(connection)

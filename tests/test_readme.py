@@ -77,14 +77,15 @@ def test_what_the_benchmarks_need_can_be_installed() -> None:
 
 
 @pytest.fixture
-def demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[apsw.Connection]:
+def demo(tmp_path: Path) -> Iterator[apsw.Connection]:
     with Simulator(rules=Rules(durations=dict.fromkeys(ACTION_TYPES, 0.0))) as simulator:
         simulator.account.populate(droplets=10, actions=8)
         config = tmp_path / "config.yaml"
         config.write_text("auth-contexts:\n  prod: simulator\n")
-        monkeypatch.setenv("DIGITALOCEAN_CONFIG", str(config))
+        environment = {"DIGITALOCEAN_CONFIG": str(config)}
         db = apsw.Connection(":memory:")
-        attach(db, resolve({"token": "simulator", "api_url": simulator.url}, lambda _: None))
+        given = {"token": "simulator", "api_url": simulator.url}
+        attach(db, resolve(dict(given), environment.get))
         db.execute("CREATE TABLE inventory(droplet_id INTEGER PRIMARY KEY, name, team)")
         db.executemany("INSERT INTO inventory VALUES (?, ?, ?)", inventory(simulator.account))
         yield db

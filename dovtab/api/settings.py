@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -41,6 +41,7 @@ class Settings:
         max_requests: requests a statement may make.
         max_wait_seconds: how long to wait for the rate limit.
         timeout_seconds: how long one request may take.
+        getenv: gives the environment, where a token is looked for if none is given.
     """
 
     token: Token | None = None
@@ -56,6 +57,7 @@ class Settings:
     max_requests: int = 500
     max_wait_seconds: float = 120.0
     timeout_seconds: float = 30.0
+    getenv: Callable[[str], str | None] = field(default=os.getenv, repr=False, compare=False)
 
 
 _VARIABLES = {
@@ -86,13 +88,12 @@ def resolve(given: dict[str, Any], getenv: Callable[[str], str | None]) -> Setti
         given["token"] = Token(given["token"], "the token setting")
     elif not isinstance(given.get("token"), Token | None):
         given["token"] = type(given["token"])
-    unknown = sorted(given.keys() - Settings.__dataclass_fields__.keys())
+    unknown = sorted(given.keys() - _CHECKS.keys())
     if unknown:
         raise SettingsError(
-            f"there is no setting '{unknown[0]}'; there are: "
-            + ", ".join(Settings.__dataclass_fields__)
+            f"there is no setting '{unknown[0]}'; there are: " + ", ".join(_CHECKS)
         )
-    checked: dict[str, Any] = {"log": _default_log(getenv)}
+    checked: dict[str, Any] = {"log": _default_log(getenv), "getenv": getenv}
     for name, check in _CHECKS.items():
         if given.get(name) is not None or (name == "log" and name in given):
             checked[name] = check(name, given[name])

@@ -244,9 +244,8 @@ class Account:
             SettingsError: there is no token.
         """
         if self._shared is None or self._process != os.getpid():
-            token = find_token(
-                os.getenv, token=self.settings.token, context=self.settings.context
-            )
-            self._shared = shared(self.settings.api_url, token)
+            settings = self.settings
+            token = find_token(settings.getenv, token=settings.token, context=settings.context)
+            self._shared = shared(settings.api_url, token)
             self._process = os.getpid()
         return self._shared

@@ -50,6 +50,11 @@ class Function(NamedTuple):
     arguments: tuple[int, int]
     of: tuple[Table, Verb]
 
+    @property
+    def acts(self) -> bool:
+        """Whether it starts actions, so that a lost answer is no small matter."""
+        return self.of[1] in ("post", "post_by_tag")
+
 
 class Manifest(NamedTuple):
     """All that a connection gets."""

@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from dovtab.api.clock import Clock, SystemClock
@@ -41,7 +42,11 @@ class Host(Protocol):
         """Whether what is running should stop; asked again and again while it waits."""
 
     def total_changes(self) -> int | None:
-        """sqlite3_total_changes; None: the connection is gone."""
+        """sqlite3_total_changes.
+
+        None: the connection is gone, or the door passes on every xRollbackTo, so that
+        nobody has to ask.
+        """
 
     def run_ahead(self, copy: Statement) -> None:
         """Run the text of this speculative copy beside its statement, unless it could be noticed.
@@ -119,6 +124,11 @@ class Session:
     def queued(self) -> int:
         """How many actions the open transaction has asked for."""
         return len(self._queued())
+
+    @property
+    def log(self) -> Path | None:
+        """The file of the log of actions, if there is one."""
+        return None if self._settings.log is None else Path(self._settings.log).expanduser()
 
     def unfinished(self) -> str | None:
         """What to tell of actions whose process is gone and left no outcome; once."""

@@ -59,6 +59,8 @@ class Statements:
         all_ended: called when the last of them has ended.
 
     Attributes:
+        executing: those that are inside sqlite3_step, the outermost first, where a door
+            can tell: nobody else can be calling us, and the last of them is.
         inserts: whose table has rows in this transaction that ask for actions.
         before_next: to be called once, before another statement begins.
     """
@@ -67,6 +69,7 @@ class Statements:
         self._all_ended = all_ended
         self._running: dict[int, Statement] = {}
         self._suspended: tuple[int, Statement] | None = None
+        self.executing: Sequence[int] | None = None
         self.inserts: Inserts | None = None
         self.before_next: list[Callable[[], None]] = []
 
@@ -76,13 +79,23 @@ class Statements:
         Raises:
             NotAllowedError: it would drop a table that has actions to send.
         """
-        if self.inserts is not None and first_words(text) == ("drop", "table"):
-            dropped = self.inserts.name.lower() in text.lower()
-            if dropped and self.inserts.posts:
-                raise NotAllowedError(
-                    f"{self.inserts.name} has actions that were not sent yet: COMMIT or"
-                    " ROLLBACK before it is dropped"
-                )
+        inserts = self.inserts
+        if inserts is None or first_words(text) != ("drop", "table"):
+            return
+        if inserts.name.lower() in text.lower():
+            self.check_drop(inserts)
+
+    def check_drop(self, inserts: Inserts) -> None:
+        """A table is about to be dropped.
+
+        Raises:
+            NotAllowedError: it has actions to send.
+        """
+        if inserts.posts:
+            raise NotAllowedError(
+                f"{inserts.name} has actions that were not sent yet: COMMIT or ROLLBACK before"
+                " it is dropped"
+            )
 
     def began(self, id: int, statement: Statement) -> None:
         """A statement takes its first step.
@@ -117,6 +130,13 @@ class Statements:
             self._suspended = id, statement
         else:
             self._over(statement)
+
+    def end_all(self) -> None:
+        """The connection is closed."""
+        self.executing = None
+        for id in list(self._running):
+            self.ended(id)
+        self._forget_suspended()
 
     def is_running(self, id: int) -> bool:
         """Whether a statement of this id has begun and not ended."""
@@ -165,7 +185,9 @@ class Statements:
 
     @property
     def _possible(self) -> list[Statement]:
-        """Those that are running, and the one that may be running again."""
+        """Those that may be calling, the one that may be running again among them."""
+        if self.executing is not None:
+            return [self._running[id] for id in self.executing if id in self._running]
         suspended = [self._suspended[1]] if self._suspended is not None else []
         return [*self._running.values(), *suspended]
 

@@ -51,13 +51,15 @@ class IndexInfo:
     columns_used: Iterable[int]
 
 
-Filter = Callable[[str, Sequence[Value]], Iterator[Row]]
+# xFilter: pages of rows, of which each that is taken may take a request.
+Filter = Callable[[str, Sequence[Value]], Iterator[list[Row]]]
 
 
 class VirtualTable:
     """A table over the API, in one account.
 
     Attributes:
+        columns: how many there are.
         transaction: takes xBegin and its like; None: the table is read only.
     """
 
@@ -70,6 +72,7 @@ class VirtualTable:
         transaction: Transaction | None,
     ) -> None:
         self.schema = table.schema
+        self.columns = len(table.columns)
         self.transaction = transaction
         self._table = table
         self._statements = statements
@@ -130,8 +133,9 @@ class RecordTable:
         columns: Iterable[tuple[str, str]],
         rows: Callable[[], Iterable[Row]],
     ) -> None:
-        declared = ", ".join(f"{column} {type}" for column, type in columns)
-        self.schema = f"CREATE TABLE {name}({declared})"
+        declared = [f"{column} {type}" for column, type in columns]
+        self.columns = len(declared)
+        self.schema = f"CREATE TABLE {name}({', '.join(declared)})"
         self._rows = rows
 
     def best_index(self, index: IndexInfo) -> None:
@@ -139,7 +143,7 @@ class RecordTable:
 
     def open(self) -> Filter:
         """xOpen; gives xFilter."""
-        return lambda idx_str, argv: self._numbered()
+        return lambda idx_str, argv: iter([self._numbered()])
 
-    def _numbered(self) -> Iterator[Row]:
-        return ((*row, number) for number, row in enumerate(self._rows(), start=1))
+    def _numbered(self) -> list[Row]:
+        return [(*row, number) for number, row in enumerate(self._rows(), start=1)]

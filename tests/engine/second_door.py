@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from itertools import count
+from itertools import chain, count
 from typing import Any
 
 from dovtab.api.settings import Settings
@@ -92,10 +92,11 @@ def scan(
     used = [n for n, name in enumerate(names) if name in wanted]
     plan = table.best_index(IndexInfo(found, order_by=0, distinct=0, columns_used=used))
     if plan is None:
-        return table.open()("", [])
+        return chain.from_iterable(table.open()("", []))
     values = list(wanted.values())
     taken = sorted((u.argv_index, v) for u, v in zip(plan.usages, values, strict=True))
-    return table.open()(plan.idx_str, [value for index, value in taken if index])
+    argv = [value for index, value in taken if index]
+    return chain.from_iterable(table.open()(plan.idx_str, argv))
 
 
 def columns(table: VirtualTable | RecordTable) -> list[str]:

@@ -53,8 +53,8 @@ class Transaction:
     """The rows of a table that a transaction has inserted.
 
     Args:
-        total_changes: how many rows SQLite has counted as changed; None: it is
-            not known any more.
+        total_changes: how many rows SQLite has counted as changed; None: there is no
+            need, the door passes on every xRollbackTo.
         name: what the user calls the table.
         is_users: whether whoever uses the table knows that it acts.
     """
@@ -122,7 +122,7 @@ class Transaction:
         if not other.reads:
             self._changes = self._total_changes()
             # What such a one changes may be counted later than we look.
-            self._doubtful |= has_returning(other.text)
+            self._doubtful |= self._changes is not None and has_returning(other.text)
 
     def disconnect(self) -> None:
         """xDestroy: nobody can COMMIT any more; a door that could not refuse it tells too late."""
@@ -212,10 +212,9 @@ class Transaction:
 
     def _settle(self) -> None:
         changes = self._total_changes()
-        if self._statement is not None and changes is not None:
-            if changes == self._changes:
-                self._queue.cut(self._length)
-            self._statement = None
+        if self._statement is not None and changes is not None and changes == self._changes:
+            self._queue.cut(self._length)
+        self._statement = None
 
     def _empty(self) -> list[Post]:
         self._statement = None

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
 
 from dovtab.api.exchange import Request
 from dovtab.api.pages import PER_PAGE_MAX, Page
@@ -34,20 +33,19 @@ def scan(
     argv: Sequence[Value],
     fetch: Fetch,
     statement: Statement,
-) -> Iterator[Row]:
-    """The rows of a plan, read as they are taken.
+) -> Iterator[list[Row]]:
+    """The rows of a plan, page by page: the next page is asked for when it is taken.
 
     Raises:
         ArgumentError: a value that no request can carry, such as page 0.
-        DovtabError: while rows are taken, whatever keeps an answer away.
+        DovtabError: while pages are taken, whatever keeps an answer away.
     """
     _, arguments = read_idx_str(idx_str)
     sought = lookup(table, arguments, argv)
     if sought is None:
         return iter(())
     reader = _Reader(table, sought, fetch, statement)
-    # A row costs no step of a generator: only a page does.
-    return chain.from_iterable(reader.items() if sought.items is not None else reader.lists())
+    return reader.items() if sought.items is not None else reader.lists()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ Source: https://rogerbinns.github.io/apsw/vtable.html#vtcursor-class
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import apsw
@@ -25,7 +26,7 @@ class Cursor:
     """A scan in progress.
 
     Args:
-        filter: gives the rows for an idxStr and its values.
+        filter: gives the pages of rows for an idxStr and its values.
     """
 
     def __init__(self, filter: Filter) -> None:
@@ -34,7 +35,8 @@ class Cursor:
         self._ended = True
 
     def Filter(self, number: int, name: str | None, argv: Sequence[Value]) -> None:
-        self._rows = self._filter(name or "", argv)
+        # A row costs no step of a generator: only a page does.
+        self._rows = chain.from_iterable(self._filter(name or "", argv))
         self.Next()
 
     def Next(self) -> None:

@@ -24,19 +24,14 @@ import apsw
 
 from dovtab.engine.reading.predictor import Predictor
 from dovtab.engine.statement import Statement
+from dovtab.hosts.apsw.bounds import bounded
 from dovtab.hosts.apsw.safe_tables import SafeTables
 from dovtab.hosts.apsw.trace import Trace
 
-# A run ends after so many steps of SQLite's machine; more if the statement has come far.
-STEPS_BETWEEN_LOOKS = 10_000
-MOST_LOOKS, LOOKS_PER_ASKED = 200, 2
-# A longer text or blob is an error: a single function could take all memory.
-LONGEST_VALUE = 100_000
-
-_READING = (apsw.SQLITE_SELECT, apsw.SQLITE_RECURSIVE)
+READING = (apsw.SQLITE_SELECT, apsw.SQLITE_RECURSIVE)
 # SQLite's own, and not for running twice, or of no use if it comes out otherwise.
-_REFUSED = frozenset({"load_extension", "sqlite_log", "fts3_tokenizer"})
-_REFUSED |= {"random", "randomblob"}
+REFUSED = frozenset({"load_extension", "sqlite_log", "fts3_tokenizer"})
+REFUSED |= {"random", "randomblob"}
 _COLLATIONS = frozenset({"binary", "nocase", "rtrim"})
 _PLAIN = (type(None), int, float, str, bytes)
 
@@ -78,34 +73,29 @@ class _SpeculativeRun:
         self._predictor = predictor
         self._trace = trace
         self._safe_tables = safe_tables
-        self._looks_left = MOST_LOOKS + LOOKS_PER_ASKED * predictor.asked
 
     def run(self) -> None:
         connection = self._connection
-        longest = connection.limit(apsw.SQLITE_LIMIT_LENGTH)
         cursor = connection.cursor()
         # The connection's own would note this as if it were a statement of the user's.
         cursor.exec_trace = lambda *begun: True
         try:
             authorizer = self._authorizer(cursor)
             cursor.exec_trace = lambda *begun: self._begins(authorizer)
-            connection.limit(apsw.SQLITE_LIMIT_LENGTH, min(longest, LONGEST_VALUE))
-            connection.set_progress_handler(self._is_long, STEPS_BETWEEN_LOOKS, id=self)
             connection.authorizer = authorizer
-            rows = cursor.execute(
-                self._copy.text,
-                self._copy.bindings,
-                can_cache=False,  # The authorizer has to see it prepared.
-                prepare_flags=apsw.SQLITE_PREPARE_DONT_LOG,
-            )
-            for _ in rows:
-                pass
+            with bounded(connection, self._predictor):
+                rows = cursor.execute(
+                    self._copy.text,
+                    self._copy.bindings,
+                    can_cache=False,  # The authorizer has to see it prepared.
+                    prepare_flags=apsw.SQLITE_PREPARE_DONT_LOG,
+                )
+                for _ in rows:
+                    pass
         except Exception:
             return
         finally:
             connection.authorizer = None
-            connection.set_progress_handler(None, id=self)
-            connection.limit(apsw.SQLITE_LIMIT_LENGTH, longest)
             self._trace.speculative = None
             cursor.close(True)
 
@@ -120,12 +110,8 @@ class _SpeculativeRun:
         self._trace.speculative = self._copy
         return True
 
-    def _is_long(self) -> bool:
-        self._looks_left -= 1
-        return self._looks_left <= 0 or self._predictor.is_late
-
     def _authorizer(self, cursor: apsw.Cursor) -> Authorizer:
-        functions = _names(cursor, _BUILT_IN) - _REFUSED
+        functions = _names(cursor, _BUILT_IN) - REFUSED
         return Authorizer(functions, read=_names(cursor, _COLLATION) <= _COLLATIONS)
 
 
@@ -159,7 +145,7 @@ class Authorizer:
             self.used.add((database, first or ""))
             allowed = self._read
         else:
-            allowed = operation in _READING
+            allowed = operation in READING
         return apsw.SQLITE_OK if allowed else apsw.SQLITE_DENY
 
 

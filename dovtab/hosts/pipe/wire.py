@@ -116,6 +116,17 @@ def rows(given: Iterable[Sequence[SqlValue]]) -> tuple[bytes, int]:
     return b"".join(parts), count
 
 
+def plain(value: Value) -> SqlValue:
+    """A value that is no set.
+
+    Raises:
+        WireError: it is one.
+    """
+    if isinstance(value, set | frozenset):
+        raise WireError("a set where a value was expected")
+    return value
+
+
 class Reader:
     """Takes a body apart, from its beginning."""
 
@@ -151,12 +162,12 @@ class Reader:
         """
         tag = self.u8()
         if tag == 5:
-            return {self._plain(self.u8()) for _ in range(self._count())}
+            return {self._plain(self.u8()) for _ in range(self.count())}
         return self._plain(tag)
 
     def values(self) -> list[Value]:
         """So many values, and each."""
-        return [self.value() for _ in range(self._count())]
+        return [self.value() for _ in range(self.count())]
 
     def end(self) -> None:
         """Nothing is left.
@@ -181,8 +192,12 @@ class Reader:
             return self._take(self.u32())
         raise WireError(f"a value with the tag {tag}")
 
-    def _count(self) -> int:
-        # Every value has a byte at least: more than there are bytes are a lie.
+    def count(self) -> int:
+        """How many follow; each has a byte at least, so more than there are bytes are a lie.
+
+        Raises:
+            WireError: they are.
+        """
         count = self.u32()
         if count > len(self._body) - self._at:
             raise WireError(f"{count} values in {len(self._body) - self._at} bytes")

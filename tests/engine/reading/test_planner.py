@@ -84,7 +84,8 @@ def answer(terms: Sequence[Term], *, ordered: bool = False) -> list[int] | None:
             if usage.argv_index:
                 value = pick.get(id(term), term.value)
                 argv[usage.argv_index - 1] = set(value) if usage.all_at_once else value
-        rows += scan(RESOURCE, chosen.idx_str, argv, account(), Statement())  # type: ignore[arg-type]
+        pages = scan(RESOURCE, chosen.idx_str, argv, account(), Statement())  # type: ignore[arg-type]
+        rows += itertools.chain.from_iterable(pages)
     for term, usage in zip(terms, chosen.usages, strict=True):
         if term.column and not (usage.argv_index and usage.omit):
             rows = [row for row in rows if term.accepts(row)]
