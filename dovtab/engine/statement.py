@@ -22,7 +22,8 @@ class Statement:
     Args:
         text: its SQL.
         reads: whether it only reads.
-        bindings: what its parameters are bound to, if the door knows that.
+        bindings: what its parameters are bound to, if the door knows that, in the door's
+            own form.
 
     Attributes:
         triggered: whether it has run a trigger.

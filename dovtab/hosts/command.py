@@ -9,7 +9,10 @@ import io
 import os
 import signal
 import sys
+from collections.abc import Callable
 
+from dovtab.errors import SettingsError
+from dovtab.hosts import loadable
 from dovtab.hosts.options import USAGE, VERSIONS
 from dovtab.hosts.shell import Shell
 
@@ -17,9 +20,8 @@ from dovtab.hosts.shell import Shell
 def main(argv: list[str] | None = None) -> int:
     """Run the command; gives its exit status."""
     args = list(sys.argv[1:] if argv is None else argv)
-    if args and args[0].lstrip("-") in ("version", "help", "h") and args[0].startswith("-"):
-        print(VERSIONS if args[0].endswith("version") else USAGE.rstrip())
-        return 0
+    if args and args[0].startswith("-") and args[0].lstrip("-") in ANSWERS:
+        return _answer(args[0].lstrip("-"))
     if argv is None:
         # What ends services and jobs is no other interruption than Ctrl-C.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -29,6 +31,24 @@ def main(argv: list[str] | None = None) -> int:
     finally:
         shell.close()
     return status or int(shell.never_sent > 0 and not shell.at_prompt)
+
+
+ANSWERS: dict[str, Callable[[], str]] = {
+    "version": lambda: VERSIONS,
+    "help": USAGE.rstrip,
+    "h": USAGE.rstrip,
+    "loadable-path": loadable.path,
+}
+
+
+def _answer(option: str) -> int:
+    """What an option wants to know, and nothing else is done."""
+    try:
+        print(ANSWERS[option]())
+    except SettingsError as error:
+        print(f"Error: {error}", file=sys.stderr)
+        return 1
+    return 0
 
 
 def _status(shell: Shell, args: list[str]) -> int:

@@ -20,10 +20,9 @@ import sysconfig
 from pathlib import Path
 from typing import Any
 
-import dovtab
 from dovtab.errors import SettingsError
 
-FOLDER = Path(dovtab.__file__).resolve().parent
+FOLDER = Path(__file__).resolve().parents[1]
 SUFFIX = ".dylib" if sys.platform == "darwin" else ".so"
 # Beside the extension: which Python runs its helper, where no path leads to it.
 INTERPRETER = "dovtab.python"

@@ -28,6 +28,7 @@ DIGITALOCEAN_ACCESS_TOKEN, or doctl's config file.
    --max-actions N      on how many Droplets a transaction may act; 0: on any number
    --context NAME       use the token of this context of doctl's
    --api-url URL        where the API is
+   --loadable-path      where the extension for other programs is: .load PATH
    --version            show the versions
    --help               show this
 

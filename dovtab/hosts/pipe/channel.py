@@ -34,6 +34,7 @@ import socket
 import struct
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import partial
 
 from dovtab.api.settings import Settings, resolve
@@ -53,8 +54,9 @@ PROTOCOL = 1
 # https://sqlite.org/rescode.html
 ERROR, INTERRUPT, CONSTRAINT = 1, 9, 19
 
-# The letter of an answer and its body; None: there is no answer.
-Answer = tuple[str, bytes] | None
+ONE_WAY = frozenset("CDEXI")
+
+Answer = tuple[str, bytes]  # its letter and its body
 
 
 class Channel:
@@ -71,12 +73,9 @@ class Channel:
 
     def serve(self) -> None:
         """Answer until the connection is closed."""
-        with self._socket:
-            try:
-                self._serve()
-            except (Ended, WireError):
-                # Nothing that comes after what is not understood can be, either.
-                return
+        # Nothing that comes after what is not understood can be, either.
+        with self._socket, suppress(Ended, WireError):
+            self._serve()
 
     def is_interrupted(self) -> bool:
         """Whether the program does not want to wait any more."""
@@ -100,7 +99,10 @@ class Channel:
         try:
             while True:
                 kind, body = self._stream.receive()
-                self._answered(partial(self._requested, kind), Reader(body))
+                if kind in ONE_WAY:
+                    self._told(kind, Reader(body))
+                else:
+                    self._answered(partial(self._requested, kind), Reader(body))
         finally:
             self._session.statements.end_all()
 
@@ -116,8 +118,7 @@ class Channel:
                 "e", struct.pack("<i", code), wire.text(text or type(error).__name__)
             )
             return False
-        if answer is not None:
-            self._stream.send(*answer)
+        self._stream.send(*answer)
         return True
 
     def _hello(self, reader: Reader) -> Answer:
@@ -136,6 +137,21 @@ class Channel:
         self._calls = Calls(self._session.statements)
         self._tables, self._cursors = Tables(self._session), Cursors()
         return "h", registered(manifest)
+
+    def _told(self, kind: str, reader: Reader) -> None:
+        try:
+            match kind:
+                case "C":
+                    self._cursors.close(reader.u32())
+                case "D":
+                    self._tables.disconnect(reader.u32())
+                case "E":
+                    self._calls.ended(reader.u32())
+                case "X":
+                    self._tables.befell(reader)
+        except Exception as error:
+            # Nobody waits to hear that it went wrong: then the rest would go wrong, too.
+            raise Ended from error
 
     def _requested(self, kind: str, reader: Reader) -> Answer:
         match kind:
@@ -160,19 +176,7 @@ class Channel:
             case "Z":
                 self._tables.destroy(reader.u32())
                 return "k", b""
-            case "C":
-                self._cursors.close(reader.u32())
-            case "D":
-                self._tables.disconnect(reader.u32())
-            case "E":
-                self._calls.ended(reader.u32())
-            case "X":
-                self._tables.befell(reader)
-            case "I":
-                pass
-            case _:
-                raise WireError(f"a request {kind!r}")
-        return None
+        raise WireError(f"a request {kind!r}")
 
     def _call(self, reader: Reader) -> bytes:
         self._calls.read(reader)

@@ -31,6 +31,8 @@ from dovtab.hosts.pipe.channel import Channel
 CONTROL = 3
 READY = b"R"
 IDLE_SECONDS = 60.0
+# More than programs have open; what the system allows may be a thousand million.
+MOST_FILES = 1 << 16
 # To write down what is known of an action whose program is gone.
 LAST_SECONDS = 5.0
 
@@ -42,7 +44,7 @@ def main() -> None:
         os._exit(0)
     os.setsid()
     # Programs leave files open, and a helper must not keep them.
-    os.closerange(CONTROL + 1, os.sysconf("SC_OPEN_MAX"))
+    os.closerange(CONTROL + 1, MOST_FILES)
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     with socket.socket(fileno=CONTROL) as control:
