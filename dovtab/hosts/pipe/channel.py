@@ -29,7 +29,6 @@ SQLite's code and a text.
 
 from __future__ import annotations
 
-import hashlib
 import socket
 import struct
 import time
@@ -219,16 +218,15 @@ def settings(environment: Mapping[str, str]) -> Settings:
 
 
 def registered(manifest: Manifest) -> bytes:
-    """The manifest as it goes over the wire, with a number that is another if anything is.
+    """The manifest as it goes over the wire, after the version.
 
-    A program goes on with it when its helper is another one, of a newer version perhaps.
+    A program that has another helper later takes it only if this is the same to the letter:
+    the names of a newer version could mean something else.
     """
-    parts = [wire.number(len(manifest.modules))]
+    parts = [wire.text(VERSION), wire.number(len(manifest.modules))]
     for module in manifest.modules:
         parts += [wire.text(module.name), bytes((module.creatable, module.writable))]
     parts.append(wire.number(len(manifest.functions)))
     for function in manifest.functions:
         parts += [wire.text(function.name), bytes((function.acts,))]
-    body = b"".join(parts)
-    digest = hashlib.sha256(VERSION.encode() + body).digest()
-    return digest[:8] + body
+    return b"".join(parts)

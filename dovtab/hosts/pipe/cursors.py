@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from dovtab.engine.table import RecordTable, VirtualTable
 from dovtab.hosts.pipe import wire
 from dovtab.hosts.pipe.wire import Reader, WireError
 from dovtab.resources import Row
+
+if TYPE_CHECKING:
+    # A program that only loads the extension starts without it.
+    from dovtab.engine.table import RecordTable, VirtualTable
 
 # Of what is read without a request; a page of the API's has 200.
 ROWS_AT_ONCE = 1_000

@@ -7,13 +7,17 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
-from dovtab.engine.acting.transaction import Transaction
-from dovtab.engine.reading.planner import Plan
 from dovtab.engine.session import Session
-from dovtab.engine.table import IndexConstraint, IndexInfo, RecordTable, VirtualTable
 from dovtab.hosts.pipe import wire
 from dovtab.hosts.pipe.wire import Reader, WireError
+
+if TYPE_CHECKING:
+    # A program that only loads the extension starts without these.
+    from dovtab.engine.acting.transaction import Transaction
+    from dovtab.engine.reading.planner import Plan
+    from dovtab.engine.table import RecordTable, VirtualTable
 
 INSERT, UPDATE, DELETE = range(3)
 # Bits of colUsed: the last of them stands for all the columns from there on.
@@ -61,6 +65,8 @@ class Tables:
 
     def best_index(self, reader: Reader) -> bytes:
         """xBestIndex."""
+        from dovtab.engine.table import IndexConstraint, IndexInfo
+
         table = self.find(reader.u32())
         constraints = [
             IndexConstraint(reader.i32(), reader.u8(), bool(reader.u8()), bool(reader.u8()))
@@ -76,7 +82,7 @@ class Tables:
         table, operation = self.find(reader.u32()), reader.u8()
         rowid, values = reader.value(), [wire.plain(value) for value in reader.values()]
         reader.end()
-        if not isinstance(table, VirtualTable) or table.transaction is None:
+        if table.transaction is None:
             raise WireError("this table is read only")
         if operation == UPDATE:
             table.update()

@@ -25,9 +25,11 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
-from dovtab.engine.reading.lookup import Value
-from dovtab.engine.reading.values import SqlValue
+if TYPE_CHECKING:
+    from dovtab.engine.reading.lookup import Value
+    from dovtab.engine.reading.values import SqlValue
 
 # Of a body, in bytes: SQLite's own limit of a text or a blob, and some.
 LARGEST_BODY = 1 << 30
@@ -99,7 +101,7 @@ def rows(given: Iterable[Sequence[SqlValue]]) -> tuple[bytes, int]:
     A page has few different texts, and each of them is encoded once.
     """
     parts: list[bytes] = []
-    known: dict[SqlValue, bytes] = {}
+    known: dict[str, bytes] = {}
     count = 0
     for row in given:
         for cell in row[:-1]:

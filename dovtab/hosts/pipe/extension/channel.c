@@ -296,8 +296,8 @@ int channel_ready(Channel *channel, int flags) {
     }
     rc = greet(channel, &manifest, flags);
     if (rc != SQLITE_OK) return rc;
-    if (manifest.reader.end - manifest.reader.at < 8 ||
-        memcmp(manifest.reader.at, channel->manifest, 8) != 0) {
+    if ((size_t)(manifest.reader.end - manifest.body) != channel->manifest_size ||
+        memcmp(manifest.body, channel->manifest, channel->manifest_size) != 0) {
         hang_up(channel);
         rc = channel_fail(channel, SQLITE_ERROR,
                           "dovtab has been upgraded since this connection loaded it: open another");
@@ -306,10 +306,10 @@ int channel_ready(Channel *channel, int flags) {
     return rc;
 }
 
-Channel *channel_new(Api *api, sqlite3 *db, Answer *manifest, char **error) {
+Channel *channel_new(Api *api, sqlite3 *db, Reader *manifest, char **error) {
     Api *sqlite3_api = api;
     Channel *channel = calloc(1, sizeof *channel);
-    int rc;
+    Answer answer;
     if (channel == NULL) return NULL;
     channel->api = api;
     channel->db = db;
@@ -321,14 +321,13 @@ Channel *channel_new(Api *api, sqlite3 *db, Answer *manifest, char **error) {
     channel->next = channels;
     channels = channel;
     channels_unlock();
-    rc = greet(channel, manifest, 0);
-    if (rc == SQLITE_OK && manifest->reader.end - manifest->reader.at >= 8) {
-        memcpy(channel->manifest, manifest->reader.at, 8);
-        manifest->reader.at += 8;
+    if (greet(channel, &answer, 0) == SQLITE_OK) {
+        *manifest = answer.reader;
+        channel->manifest = answer.body;
+        channel->manifest_size = (size_t)(answer.reader.end - answer.body);
         return channel;
     }
     *error = text_of("%s", channel->error != NULL ? channel->error : "dovtab: it cannot start");
-    if (rc == SQLITE_OK) free(manifest->body);
     channel_release(channel);
     return NULL;
 }
@@ -366,6 +365,7 @@ void channel_release(Channel *channel) {
     if (channel->hello.bytes != NULL) memset(channel->hello.bytes, 0, channel->hello.size);
     writer_free(&channel->hello);
     statements_free(channel);
+    free(channel->manifest);
     free(channel->error);
     free(channel);
 }

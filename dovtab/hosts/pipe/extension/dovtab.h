@@ -115,7 +115,8 @@ struct Channel {
     int references;
     int descriptor;              /* -1: there is no conversation */
     uint32_t generation;         /* how many conversations there were */
-    unsigned char manifest[8];   /* of what was registered */
+    unsigned char *manifest;     /* the version and what was registered */
+    size_t manifest_size;
     Writer hello;                /* the environment when it was loaded */
     char *error;                 /* the last; for SQLite */
     int asking;                  /* an answer is awaited */
@@ -136,7 +137,7 @@ struct Answer {
 /* What may happen to a question. */
 enum { MAY_STOP = 1, /* an interrupt ends it */ ACTS = 2 /* a lost answer is no small matter */ };
 
-Channel *channel_new(Api *, sqlite3 *, Answer *manifest, char **error);
+Channel *channel_new(Api *, sqlite3 *, Reader *manifest, char **error);
 Channel *channel_of(Api *, sqlite3 *);          /* of a connection; NULL: it has none */
 void channel_hold(Channel *);
 void channel_release(Channel *);

@@ -39,8 +39,10 @@ static int is_hidden(Channel *channel, const char *name, char **error) {
 
 static int register_all(Channel *channel, Reader *manifest, char **error) {
     USE_API_OF(channel);
-    uint32_t count = read_u32(manifest), i;
+    uint32_t count, i;
     int rc = SQLITE_OK;
+    free(read_text(manifest)); /* the version */
+    count = read_u32(manifest);
     for (i = 0; i < count && rc == SQLITE_OK; i++) {
         char *name = read_text(manifest);
         int creatable = (int)read_u8(manifest), writable = (int)read_u8(manifest);
@@ -67,7 +69,7 @@ static int register_all(Channel *channel, Reader *manifest, char **error) {
 
 static int load(sqlite3 *db, char **error, Api *sqlite3_api) {
     Channel *channel;
-    Answer manifest;
+    Reader manifest;
     char *reason = NULL;
     int rc;
     if (sqlite3_libversion_number() < 3031000) {
@@ -83,14 +85,13 @@ static int load(sqlite3 *db, char **error, Api *sqlite3_api) {
         free(reason);
         return SQLITE_ERROR;
     }
-    rc = register_all(channel, &manifest.reader, error);
+    rc = register_all(channel, &manifest, error);
     if (rc != SQLITE_OK && *error == NULL) {
         *error = sqlite3_mprintf("%s", rc == SQLITE_CORRUPT
                                            ? "dovtab: its helper said what cannot be understood"
                                        : channel->error != NULL ? channel->error
                                                                 : sqlite3_errmsg(db));
     }
-    free(manifest.body);
     channel_release(channel);
     return rc == SQLITE_OK ? SQLITE_OK : SQLITE_ERROR;
 }
