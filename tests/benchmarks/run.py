@@ -9,10 +9,11 @@ from pathlib import Path
 
 from benchmarks.contestants import available
 from benchmarks.costs import ROUNDS, STARTS, peak_memory, processor_time, start_up
+from benchmarks.doors import Unavailable, joins, loading, lookups, scans
 from benchmarks.picture import picture
 from benchmarks.questions import account_actions, questions
 from benchmarks.running_server import RunningServer, running_server
-from benchmarks.table import processor_table, requests_table, times_table
+from benchmarks.table import doors_table, processor_table, requests_table, spread, times_table
 from benchmarks.wall import RUNS, Time, times
 
 LATENCIES, QUICK_LATENCIES = (0.0, 0.05, 0.2), (0.0, 0.002)  # seconds
@@ -21,6 +22,9 @@ PICTURE = Path(__file__).with_name("benchmarks.svg")
 ROWS = 20_000
 SMALL_ACCOUNT, LARGE_ACCOUNT = 2_000, 200_000
 MEGABYTE = 1_000_000
+# Of the doors: rows of a scan, Droplets of a join, and how often a row is looked up.
+SCANNED, JOINED, LOOKED_UP = 100_000, 100, 1_000
+MILLISECOND, MICROSECOND = 1e-3, 1e-6
 
 NOTES = """\
 The server is a process of its own on this machine; it answers after the latency.
@@ -34,6 +38,9 @@ The loop is httpx's, and it reads pages one after the other, as shillelagh's tab
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python tests/benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a tenth of everything, once")
+    parser.add_argument(
+        "--doors", action="store_true", help="only the loadable extension beside apsw"
+    )
     parser.add_argument("--picture", type=Path, help="where the SVG goes")
     parser.add_argument(
         "--latency",
@@ -52,6 +59,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(", ".join(f"{name} {version(name)}" for name in installed))
     print(NOTES, flush=True)
     with running_server() as server:
+        if options.doors:
+            _doors(server, scale)
+            return 0
         drawn: tuple[float, dict[str, dict[str, Time]]] | None = None
         for number, latency in enumerate(latencies):
             found = _times(server, names, latency, scale)
@@ -63,6 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if path is not None and drawn is not None:
             path.write_text(picture(drawn[1], drawn[0]), encoding="utf-8")
         _costs(server, names, scale)
+        _doors(server, scale)
     return 0
 
 
@@ -92,6 +103,33 @@ def _costs(server: RunningServer, names: Sequence[str], scale: float) -> None:
     _say(
         f"processor time to start and SELECT 1: dovtab {started['dovtab'] * 1000:.0f} ms,"
         f" apsw's shell {started['apsw'] * 1000:.0f} ms, x{ratio:.2f}"
+    )
+
+
+def _doors(server: RunningServer, scale: float) -> None:
+    runs, latency = (1, QUICK_LATENCIES[-1]) if scale < 1 else (RUNS, LATENCIES[DRAWN])
+    rows, droplets = round(SCANNED * scale), round(JOINED * scale)
+    try:
+        first, later = loading(runs)
+        scanned = scans(server, rows, runs)
+        joined = joins(server, droplets, latency, runs)
+        looked_up = lookups(server, round(LOOKED_UP * scale), runs)
+    except Unavailable as reason:
+        _say(f"doors: not measured: {reason}")
+        return
+    title = f"JOIN with {droplets} Droplets, latencies of {latency * 1000:g} ms"
+    _say(
+        doors_table(
+            [
+                (f"scan of {rows:,} rows, ms", MILLISECOND, scanned),
+                (title, latency, joined),
+                ("a row from the cache, us", MICROSECOND, looked_up),
+            ]
+        )
+    )
+    _say(
+        f"loading the extension: {spread(first, MILLISECOND)} ms for the first connection of a"
+        f" process, {spread(later, MILLISECOND)} ms for another"
     )
 
 

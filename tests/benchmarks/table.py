@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from statistics import median
 
 from benchmarks.contestants import NAMES
+from benchmarks.doors import DOORS, Run, Runs
 from benchmarks.wall import Time
 
 # By question, then by contestant.
@@ -55,6 +57,38 @@ def processor_table(seconds: Mapping[str, float], rows: int) -> str:
         for name, value in seconds.items()
     ]
     return aligned([[f"processor time for a row, of {rows:,}", "", "to the loop"], *lines])
+
+
+def doors_table(measured: Sequence[tuple[str, float, Runs]]) -> str:
+    """The two doors beside each other: medians, the least and the most, requests.
+
+    Args:
+        measured: what, its unit in seconds, and the runs.
+    """
+    rows = [["doors", *DOORS, "to apsw"]]
+    for name, unit, runs in measured:
+        rows.append([name, *_by_door(runs, lambda run: run.seconds, unit)])
+        if all(run.processor is not None for run in runs["extension"]):
+            used = _by_door(runs, lambda run: run.processor or 0.0, unit)
+            rows.append(["  processor time", *used])
+        rows.append(["  requests", *(str(runs[door][0].requests) for door in DOORS), ""])
+    return aligned(rows)
+
+
+def spread(values: Sequence[float], unit: float = 1.0) -> str:
+    """The median, the least and the most.
+
+    >>> spread([0.3, 0.1, 0.2], 0.001)
+    '200 (100-300)'
+    """
+    least, most = figure(min(values) / unit), figure(max(values) / unit)
+    return f"{figure(median(values) / unit)} ({least}-{most})"
+
+
+def _by_door(runs: Runs, value: Callable[[Run], float], unit: float) -> list[str]:
+    found = {door: [value(run) for run in runs[door]] for door in DOORS}
+    ours, theirs = (median(found[door]) for door in ("extension", "apsw"))
+    return [*(spread(found[door], unit) for door in DOORS), f"x{figure(ours / theirs)}"]
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> str:

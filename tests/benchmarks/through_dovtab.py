@@ -1,39 +1,22 @@
 """dovtab as a contestant.
 
-It keeps to the API's rate limit by itself, 250 requests a minute, and becomes
-careful before it is reached. The others know of no limit, so here it is left
-out: dovtab gets a clock that runs fast. Nothing is taken from a cache.
+It keeps to the API's rate limit by itself. The others know of no limit, so here
+it is left out: dovtab gets a clock that runs fast. Nothing is taken from a cache.
 """
 
 from __future__ import annotations
 
 import itertools
-import threading
-import time
 
 import apsw
 
+from benchmarks.clock import FastClock
 from benchmarks.loop import Row
 from benchmarks.questions import Question
 from dovtab.api.settings import resolve
 from dovtab.hosts.apsw.connection import attach
 
-# 250 requests in 6 milliseconds are more than can be sent.
-TIMES_FASTER = 10_000
 _tokens = itertools.count()
-
-
-class FastClock:
-    """A clock on which the quota's minute is over in milliseconds."""
-
-    def time(self) -> float:
-        return time.time()
-
-    def monotonic(self) -> float:
-        return time.monotonic() * TIMES_FASTER
-
-    def wait(self, event: threading.Event, seconds: float) -> bool:
-        return event.is_set()
 
 
 class Dovtab:
