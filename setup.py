@@ -1,15 +1,12 @@
 """Packaging: ``pip install .``, and ``pip install -e '.[test]'`` to work on it."""
 
 import sys
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from setuptools import Extension, find_packages, setup
 from setuptools.command.build_ext import build_ext
-
-try:
-    from setuptools.command.bdist_wheel import bdist_wheel
-except ImportError:  # before setuptools 70.1
-    from wheel.bdist_wheel import bdist_wheel
 
 HERE = Path(__file__).parent
 version: dict[str, str] = {}
@@ -38,6 +35,11 @@ class BuildLoadable(build_ext):
     def get_libraries(self, ext: Extension) -> list[str]:
         return list(ext.libraries)
 
+    def build_extension(self, ext: Extension) -> None:
+        # What an earlier one has left would be taken for this one, should it fail.
+        Path(self.get_ext_fullpath(ext.name)).unlink(missing_ok=True)
+        super().build_extension(ext)
+
     def run(self) -> None:
         super().run()
         if self.inplace:
@@ -46,11 +48,20 @@ class BuildLoadable(build_ext):
             python.write_text(f"{sys.executable}\n", encoding="utf-8")
 
 
-class PlatformWheel(bdist_wheel):
-    """One wheel for every Python of a platform."""
+def platform_wheel() -> dict[str, type]:
+    """One wheel for every Python of a platform, where wheels can be made at all."""
+    for module in ("setuptools.command.bdist_wheel", "wheel.bdist_wheel"):
+        try:
+            made: Any = import_module(module).bdist_wheel
+        except ImportError:  # before setuptools 70.1, or without the package wheel
+            continue
 
-    def get_tag(self) -> tuple[str, str, str]:
-        return "py3", "none", super().get_tag()[2]
+        class PlatformWheel(made):
+            def get_tag(self) -> tuple[str, str, str]:
+                return "py3", "none", super().get_tag()[2]
+
+        return {"bdist_wheel": PlatformWheel}
+    return {}
 
 
 loadable = Extension(
@@ -74,7 +85,7 @@ setup(
     packages=find_packages(include=["dovtab", "dovtab.*"]),
     package_data={"dovtab": ["py.typed"]},
     ext_modules=[] if sys.platform == "win32" else [loadable],
-    cmdclass={"build_ext": BuildLoadable, "bdist_wheel": PlatformWheel},
+    cmdclass={"build_ext": BuildLoadable, **platform_wheel()},
     install_requires=[
         # 3.54.0.0 and 3.54.1.0 fail on an empty IN set that a virtual table takes whole.
         "apsw>=3.51.2,!=3.54.0.0,!=3.54.1.0",

@@ -125,6 +125,7 @@ def load(connection: sqlite3.Connection) -> None:
     and acting is off unless ``DOVTAB_ALLOW_ACTIONS`` is 1.
 
     Raises:
+        TypeError: it is another kind of connection.
         SettingsError: the extension is not there, or this Python cannot load it.
         sqlite3.Error: it was loaded and could not start.
     """

@@ -127,6 +127,9 @@ def _api_url(name: str, value: object) -> str:
         raise SettingsError(f"{name} must be an https:// URL, such as {PUBLIC_API}")
     if url.username is not None or url.query or url.fragment:
         raise SettingsError(f"{name} must have no user name, no '?' and no '#'")
+    if url.path.rstrip("/").endswith("/v2"):
+        # Every address would have it twice, and every Droplet would seem to be gone.
+        raise SettingsError(f"{name} must be without the /v2 at its end")
     if url.scheme == "http" and not _is_loopback(host):
         raise SettingsError(f"{name} must be https://: http:// is for a loopback address only")
     return f"{url.scheme}://{url.netloc}{url.path.rstrip('/')}"

@@ -167,8 +167,8 @@ class Statements:
             )
         if not named:
             raise NotAllowedError(
-                "nobody can tell which statement this is: the schema has changed since it was"
-                " prepared, perhaps; run it again"
+                f"{function} is called by a statement in its own words, and not by a view or a"
+                " trigger. If it was: the schema has changed since it was prepared, run it again"
             )
         return named[0]
 

@@ -47,11 +47,17 @@ def load(connection: sqlite3.Connection) -> None:
     """Load it into a connection.
 
     Raises:
+        TypeError: it is no connection of a library like sqlite3.
         SettingsError: it is not there, or there is no way to load it.
         sqlite3.Error: it could not start.
     """
+    if not (isinstance(connection, sqlite3.Connection) or _can_load(connection)):
+        kind = f"{type(connection).__module__}.{type(connection).__name__}"
+        raise TypeError(f"dovtab.load needs a sqlite3.Connection, not a {kind}")
     extension = path()
-    if not hasattr(connection, "enable_load_extension"):
+    if not _can_load(connection):
+        # Raises if it is closed.
+        connection.cursor().close()
         _call_directly(connection, extension + SUFFIX)
         return
     connection.enable_load_extension(True)
@@ -61,6 +67,10 @@ def load(connection: sqlite3.Connection) -> None:
         connection.enable_load_extension(False)
 
 
+def _can_load(connection: object) -> bool:
+    return hasattr(connection, "enable_load_extension")
+
+
 def _remedy() -> str:
     if sys.platform == "win32":
         return "it is not made for Windows; dovtab.connect() and the command dovtab work there"
@@ -68,8 +78,8 @@ def _remedy() -> str:
     lacking = "" if shutil.which(compiler) else f" ({compiler} is not there)"
     return (
         f"it takes a C compiler{lacking} and SQLite's headers when dovtab is installed. On"
-        " Debian or Ubuntu: apt install gcc libsqlite3-dev; then: pip install"
-        " --force-reinstall --no-cache-dir --no-deps dovtab"
+        " Debian or Ubuntu: apt install gcc libsqlite3-dev; then install dovtab again as before,"
+        " with pip's options --force-reinstall --no-deps --no-cache-dir"
     )
 
 

@@ -115,6 +115,8 @@ WHOLE = "must be a whole number from 1 to 64, not "
             "must have no user name, no '?' and no '#'",
         ),
         ("api_url", "https://example.com/?a=1", "must have no user name"),
+        ("api_url", "https://api.digitalocean.com/v2", "must be without the /v2 at its end"),
+        ("api_url", "https://example.com/proxy/v2/", "must be without the /v2 at its end"),
         ("concurrency", 0, WHOLE + "0"),
         ("concurrency", 65, WHOLE + "65"),
         ("concurrency", 1.5, WHOLE + "1.5"),

@@ -172,3 +172,19 @@ def test_starting_actions_is_off_unless_the_environment_allows_it(
         dovtab.load(db)
         assert len(db.execute(reboot).fetchall()) == 1
     assert [r.method for r in account.requests].count("POST") == 1
+
+
+@pytest.mark.parametrize("given", [None, "fleet.db", 5, {}, object()])
+def test_what_is_no_connection_is_refused(given: object) -> None:
+    with pytest.raises(TypeError, match=r"dovtab.load needs a sqlite3.Connection, not a \w+"):
+        dovtab.load(given)  # type: ignore[arg-type]
+
+
+@needs_extension
+def test_a_cursor_and_a_closed_connection_are_refused() -> None:
+    db = sqlite3.connect(":memory:")
+    with pytest.raises(TypeError, match=r"not a sqlite3.Cursor"):
+        dovtab.load(db.cursor())  # type: ignore[arg-type]
+    db.close()
+    with pytest.raises(sqlite3.ProgrammingError):
+        dovtab.load(db)

@@ -64,7 +64,7 @@ def check_allowed(account: Account) -> None:
     if not account.settings.allow_actions:
         raise NotAllowedError(
             "starting actions is off for this connection: to allow it, leave out --read-only,"
-            " set DOVTAB_ALLOW_ACTIONS=1, or pass allow_actions=True"
+            " set DOVTAB_ALLOW_ACTIONS=1 before it is opened, or pass allow_actions=True"
         )
 
 

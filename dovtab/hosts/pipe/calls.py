@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dovtab.engine.statement import Statement
 from dovtab.engine.statements import Statements
-from dovtab.hosts.pipe.wire import Reader
+from dovtab.hosts.pipe.wire import Reader, WireError
 
 
 class Calls:
@@ -46,4 +46,7 @@ class Calls:
                 self.files = {reader.text(): reader.text() for _ in range(reader.count())}
             # What its parameters are bound to is said by the text with them in it.
             self._statements.began(id, Statement(text, reads=reads, bindings=expanded))
+        elif not self._statements.is_running(id):
+            # Whoever is left out could be one that must not act beside another.
+            raise WireError(f"no statement {id}")
         return id

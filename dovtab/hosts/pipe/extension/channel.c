@@ -81,12 +81,18 @@ typedef struct {
 /* A statement of our own is interrupted, too. Newer versions have a function for that, but this is
 ** also what runs the program's progress handler, by which Datasette and others limit how long a
 ** query may take. https://sqlite.org/c3ref/interrupt.html */
-static int is_interrupted(Channel *channel) {
+int channel_is_interrupted(Channel *channel) {
     USE_API_OF(channel);
     static const char probe[] =
         "WITH RECURSIVE n(i) AS (VALUES(1) UNION ALL SELECT i + 1 FROM n WHERE i < 200)"
         " SELECT count(*) FROM n";
     return sqlite3_exec(channel->db, probe, NULL, NULL, NULL) == SQLITE_INTERRUPT;
+}
+
+/* A message of its own, after the question. */
+static void write_stop(Writer *question) {
+    write_u32(question, 0);
+    write_u8(question, 'I');
 }
 
 static void tell_to_stop(Patience *patience) {
@@ -108,7 +114,7 @@ static int wait_for(Patience *patience, short event) {
             if (now() > patience->grace_ends) return SQLITE_INTERRUPT;
         } else if (now() > patience->silence_ends) {
             return SQLITE_BUSY;
-        } else if ((patience->flags & MAY_STOP) && is_interrupted(patience->channel)) {
+        } else if ((patience->flags & MAY_STOP) && channel_is_interrupted(patience->channel)) {
             tell_to_stop(patience);
         }
     }
@@ -207,6 +213,13 @@ int channel_ask(Channel *channel, Writer *question, char answer_kind, Answer *an
         return channel_fail(channel, SQLITE_MISUSE, "dovtab: it is used by what waits for it");
     }
     writer_end(question);
+    if ((flags & ACTS) && channel_is_interrupted(channel)) {
+        /* It comes in time, if it comes with the question. */
+        write_stop(question);
+        if (question->failed) return question->failed;
+        patience.stopping = 1;
+        patience.grace_ends = now() + DOVTAB_GRACE_SECONDS;
+    }
     channel->asking = 1;
     rc = transfer(&patience, 1, question->bytes, question->size);
     if (rc == SQLITE_OK) rc = receive(&patience, &kind, &answer->body, &length);
@@ -336,7 +349,7 @@ Channel *channel_of(Api *api, sqlite3 *db) {
     Channel *channel;
     channels_lock();
     for (channel = channels; channel != NULL; channel = channel->next) {
-        if (channel->db == db && channel->api == api) break;
+        if (channel->db == db && channel->api == api && channel->registered) break;
     }
     channels_unlock();
     return channel;

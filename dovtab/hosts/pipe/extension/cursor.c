@@ -83,7 +83,8 @@ static int turn(Cursor *cursor, Writer *question) {
     cursor->more = 0;
     if (rc != SQLITE_OK) {
         stop(cursor);
-        return table_fail(table, rc);
+        /* SQLite has words of its own for it, and programs know it by them. */
+        return rc == SQLITE_INTERRUPT ? rc : table_fail(table, rc);
     }
     cursor->page = page;
     cursor->more = read_u8(&cursor->page.reader) == 0;

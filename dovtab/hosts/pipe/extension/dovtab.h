@@ -113,6 +113,7 @@ struct Channel {
     sqlite3 *db;
     int version; /* sqlite3_libversion_number() */
     int references;
+    int registered;              /* all that it has; half of it is none */
     int descriptor;              /* -1: there is no conversation */
     uint32_t generation;         /* how many conversations there were */
     unsigned char *manifest;     /* the version and what was registered */
@@ -138,9 +139,11 @@ struct Answer {
 enum { MAY_STOP = 1, /* an interrupt ends it */ ACTS = 2 /* a lost answer is no small matter */ };
 
 Channel *channel_new(Api *, sqlite3 *, Reader *manifest, char **error);
-Channel *channel_of(Api *, sqlite3 *);          /* of a connection; NULL: it has none */
+Channel *channel_of(Api *, sqlite3 *);          /* that a connection has loaded, or NULL */
 void channel_hold(Channel *);
 void channel_release(Channel *);
+/* Whether the statement that is calling has been. */
+int channel_is_interrupted(Channel *);
 /* Before a question is asked: nothing is ever sent twice. */
 int channel_ready(Channel *, int flags);
 int channel_ask(Channel *, Writer *question, char answer_kind, Answer *, int flags);
@@ -160,12 +163,16 @@ int statement_opening(Channel *, sqlite3_vtab *, uint32_t *id);
 void statement_unpin(Channel *, uint32_t id);
 /* The same for the statement that calls a function: it is held until it ends. */
 int statement_calling(Channel *, sqlite3_context *, const char *function, uint32_t *id);
-/* Who is calling, into a question; id: 0, or the one that is known to be. */
+/* Who is calling, into a question.
+** id: the one that is known to be; 0: the innermost that is executing; or NOBODY_KNOWS. */
+#define NOBODY_KNOWS UINT32_MAX
 int statements_write(Channel *, Writer *, uint32_t id);
 /* Whether a trigger, or a foreign key that acts, is in the one that is writing; -1: unknown. */
 int statement_has_trigger(Channel *);
 /* What writes or commits next is another execution. */
 void statements_forget(Channel *);
+/* The rows of the one that is calling are undone: SQLite counts none of them. */
+void statement_undone(Channel *);
 void statements_free(Channel *);
 
 /* ---- table.c ---- */

@@ -86,6 +86,7 @@ static int load(sqlite3 *db, char **error, Api *sqlite3_api) {
         return SQLITE_ERROR;
     }
     rc = register_all(channel, &manifest, error);
+    channel->registered = rc == SQLITE_OK;
     if (rc != SQLITE_OK && *error == NULL) {
         *error = sqlite3_mprintf("%s", rc == SQLITE_CORRUPT
                                            ? "dovtab: its helper said what cannot be understood"

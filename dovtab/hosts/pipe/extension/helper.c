@@ -34,6 +34,7 @@
 extern char **environ;
 
 static const char START[] =
+    "# dovtab's helper\n"
     "import sys\n"
     "folder = sys.argv[1]\n"
     "folder in sys.path or sys.path.append(folder)\n"
@@ -53,8 +54,15 @@ static int out_of_the_way(int descriptor) {
     return high;
 }
 
+/* Another thread may start a process at any moment, which would keep what is open. */
+#ifdef SOCK_CLOEXEC
+enum { STREAM = SOCK_STREAM | SOCK_CLOEXEC };
+#else
+enum { STREAM = SOCK_STREAM };
+#endif
+
 static int socket_pair(int pair[2]) {
-    if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) != 0) return -1;
+    if (socketpair(AF_UNIX, STREAM, 0, pair) != 0) return -1;
     pair[0] = out_of_the_way(pair[0]);
     pair[1] = out_of_the_way(pair[1]);
 #ifdef SO_NOSIGPIPE
@@ -167,7 +175,10 @@ static int became_ready(int ours) {
 /* The process that was started has done its work, or will never; give it back to the system. */
 static void reap(pid_t process, int ready) {
     int status;
-    pid_t rc = waitpid(process, &status, ready ? 0 : WNOHANG);
+    pid_t rc;
+    do {
+        rc = waitpid(process, &status, ready ? 0 : WNOHANG);
+    } while (rc < 0 && errno == EINTR);
     /* If the program takes all its children itself, this number may be another's by now. */
     if (!ready && rc == 0) {
         kill(process, SIGKILL);
@@ -202,8 +213,9 @@ static int start(char **error) {
     if (!ready) {
         helper_last_line(line, sizeof line);
         close(pair[0]);
-        *error = text_of("dovtab: its Python helper did not start (%s): %s", python,
-                         line[0] != 0 ? line : "it said nothing");
+        *error = text_of("dovtab: its helper did not start with %s (DOVTAB_PYTHON can name"
+                         " another Python): %s",
+                         python, line[0] != 0 ? line : "it said nothing");
         return 1;
     }
     control = pair[0];

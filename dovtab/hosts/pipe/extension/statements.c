@@ -3,7 +3,9 @@
 **
 ** Theory of operation. SQLite lists the statements of a connection. One that is busy and has no
 ** row to give is inside sqlite3_step: it calls us, or has called what calls us. One that has a
-** row is waiting for its program, and calls nobody.
+** row is waiting for its program, and calls nobody; but from SQLite 3.41 on it may also be on its
+** way to the next row. Where it could be this one or that, both are told to the engine, which lets
+** nothing act.
 **
 ** That a statement is the one that called before has to be certain: what an action's function
 ** gave is given again within one statement, and never in the next. Its address is not enough,
@@ -13,7 +15,7 @@
 **   a cursor          from xOpen to xClose
 **   auxiliary data    from the first call of a function to sqlite3_reset()
 **   what it changed   an INSERT has neither of them. But when it ends, SQLite counts its rows,
-**                     and while it runs it does not.
+**                     and while it runs it does not; or undoes them, and tells.
 **
 ** Sources: https://sqlite.org/c3ref/next_stmt.html, https://sqlite.org/c3ref/stmt_busy.html,
 ** https://sqlite.org/c3ref/data_count.html, https://sqlite.org/c3ref/get_auxdata.html */
@@ -24,21 +26,31 @@
 
 struct Statement {
     sqlite3_stmt *stmt;
+    char *text;            /* at the same address there may be another one by now */
     int run;               /* how often it has been run */
     uint32_t id;
     int pins;              /* what holds it in mind */
+    int has_called;        /* one of them is a function's: it is known whenever it calls again */
     int changes;           /* of the connection, when it was last seen; -1: it is over */
     uint32_t generation;   /* of the conversation in which it was described; 0: of none */
-    int executing;         /* seen to be inside sqlite3_step */
+    int executing;         /* what is_executing() gave */
     int trigger;           /* what statement_has_trigger() gives, once somebody has looked */
 };
 
 enum { NOBODY_LOOKED = -2 };
+enum { PERHAPS = 1, CERTAINLY };
 
 static int is_executing(Channel *channel, sqlite3_stmt *stmt) {
     USE_API_OF(channel);
-    return sqlite3_stmt_busy(stmt) && sqlite3_data_count(stmt) == 0 &&
-           sqlite3_stmt_isexplain(stmt) == 0;
+    if (!sqlite3_stmt_busy(stmt) || sqlite3_stmt_isexplain(stmt)) return 0;
+    if (sqlite3_data_count(stmt) == 0) return CERTAINLY;
+    return channel->version >= 3041000 ? PERHAPS : 0;
+}
+
+static const char *text_in(Channel *channel, sqlite3_stmt *stmt) {
+    USE_API_OF(channel);
+    const char *text = sqlite3_sql(stmt);
+    return text != NULL ? text : "";
 }
 
 static Statement *known(Channel *channel, sqlite3_stmt *stmt) {
@@ -47,6 +59,7 @@ static Statement *known(Channel *channel, sqlite3_stmt *stmt) {
     for (i = 0; i < channel->statement_count; i++) {
         Statement *one = &channel->statements[i];
         if (one->stmt != stmt || one->run != run) continue;
+        if (strcmp(one->text, text_in(channel, stmt)) != 0) continue;
         if (one->pins > 0 || one->changes == sqlite3_total_changes(channel->db)) return one;
     }
     return NULL;
@@ -65,6 +78,7 @@ static void ended(Channel *channel, Statement *one) {
     size_t after = (size_t)(channel->statements + channel->statement_count - (one + 1));
     uint32_t id = one->id, generation = one->generation;
     Writer message;
+    free(one->text);
     memmove(one, one + 1, after * sizeof *one);
     channel->statement_count--;
     if (generation == 0) return;
@@ -78,14 +92,18 @@ static Statement *add(Channel *channel, sqlite3_stmt *stmt) {
     USE_API_OF(channel);
     size_t size = (size_t)(channel->statement_count + 1) * sizeof(Statement);
     Statement *more = realloc(channel->statements, size), *one;
-    if (more == NULL) return NULL;
-    channel->statements = more;
+    char *text = strdup(text_in(channel, stmt));
+    if (more != NULL) channel->statements = more;
+    if (more == NULL || text == NULL) {
+        free(text);
+        return NULL;
+    }
     one = &more[channel->statement_count++];
     memset(one, 0, sizeof *one);
     one->stmt = stmt;
+    one->text = text;
     one->run = sqlite3_stmt_status(stmt, SQLITE_STMTSTATUS_RUN, 0);
     one->id = ++channel->last_id;
-    one->executing = 1;
     one->trigger = NOBODY_LOOKED;
     return one;
 }
@@ -105,12 +123,13 @@ static int look(Channel *channel) {
     int before = channel->statement_count, i;
     for (i = 0; i < before; i++) channel->statements[i].executing = 0;
     while ((stmt = sqlite3_next_stmt(channel->db, stmt)) != NULL) {
+        int executing = is_executing(channel, stmt);
         Statement *one;
-        if (!is_executing(channel, stmt)) continue;
+        if (!executing) continue;
         one = known(channel, stmt);
         if (one == NULL) one = add(channel, stmt);
         if (one == NULL) return 0;
-        one->executing = 1;
+        one->executing = executing;
         one->changes = sqlite3_total_changes(channel->db);
     }
     /* SQLite lists what was prepared last first. */
@@ -146,20 +165,22 @@ static int explain_has(Channel *channel, sqlite3_stmt *stmt, const char *opcode,
     return rc == SQLITE_DONE ? has : -1;
 }
 
-/* Of several that are executing the innermost; but the oldest may have been prepared last. */
-static Statement *innermost(Channel *channel) {
-    Statement *last = NULL;
-    int i;
+static int executing_count(Channel *channel, int least) {
+    int count = 0, i;
     for (i = 0; i < channel->statement_count; i++) {
-        if (channel->statements[i].executing) last = &channel->statements[i];
+        count += channel->statements[i].executing >= least;
     }
-    return last;
+    return count;
 }
 
-static int executing_count(Channel *channel) {
-    int count = 0, i;
-    for (i = 0; i < channel->statement_count; i++) count += channel->statements[i].executing;
-    return count;
+/* Of several that are executing the innermost; but the oldest may have been prepared last. */
+static Statement *innermost(Channel *channel) {
+    int least = executing_count(channel, CERTAINLY) > 0 ? CERTAINLY : PERHAPS, i;
+    Statement *last = NULL;
+    for (i = 0; i < channel->statement_count; i++) {
+        if (channel->statements[i].executing >= least) last = &channel->statements[i];
+    }
+    return last;
 }
 
 int statement_opening(Channel *channel, sqlite3_vtab *table, uint32_t *id) {
@@ -170,7 +191,7 @@ int statement_opening(Channel *channel, sqlite3_vtab *table, uint32_t *id) {
     *id = 0;
     if (!look(channel)) return SQLITE_NOMEM;
     caller = innermost(channel);
-    if (executing_count(channel) > 1) {
+    if (executing_count(channel, caller != NULL ? caller->executing : PERHAPS) > 1) {
         sqlite3_snprintf(sizeof about, about, "vtab:%p", (void *)table);
         for (i = channel->statement_count - 1; i >= 0; i--) {
             Statement *one = &channel->statements[i];
@@ -209,36 +230,35 @@ static void pin_free(void *given) {
 }
 
 static int names(const char *text, const char *function) {
-    return text != NULL && strcasestr(text, function) != NULL;
+    return strcasestr(text, function) != NULL;
 }
 
 int statement_calling(Channel *channel, sqlite3_context *context, const char *function,
                       uint32_t *id) {
     USE_API_OF(channel);
     Pin *pin = sqlite3_get_auxdata(context, PIN);
-    Statement *caller;
-    int i;
+    Statement *caller = NULL;
+    int count = 0, i;
+    *id = pin != NULL ? pin->id : NOBODY_KNOWS;
     if (!look(channel)) return SQLITE_NOMEM;
-    if (pin != NULL) {
-        *id = pin->id;
-        return SQLITE_OK;
-    }
-    caller = innermost(channel);
-    for (i = channel->statement_count - 1; i >= 0; i--) {
+    if (pin != NULL) return SQLITE_OK;
+    for (i = 0; i < channel->statement_count; i++) {
         Statement *one = &channel->statements[i];
         /* Nothing but its own text can call a function that is DIRECTONLY. */
-        if (one->executing && names(sqlite3_sql(one->stmt), function)) {
-            caller = one;
-            break;
-        }
+        if (!one->executing || !names(one->text, function)) continue;
+        if (one->executing == PERHAPS && one->has_called) continue;
+        caller = one;
+        count++;
     }
-    *id = caller != NULL ? caller->id : 0;
-    if (caller == NULL) return SQLITE_OK;
+    /* Of none or of several the engine has something to say. */
+    if (count != 1) return SQLITE_OK;
+    *id = caller->id;
     pin = malloc(sizeof *pin);
     if (pin == NULL) return SQLITE_NOMEM;
     pin->channel = channel;
     pin->id = caller->id;
     caller->pins++;
+    caller->has_called = 1;
     channel_hold(channel);
     sqlite3_set_auxdata(context, PIN, pin, pin_free);
     return sqlite3_get_auxdata(context, PIN) == pin ? SQLITE_OK : SQLITE_NOMEM;
@@ -303,14 +323,15 @@ static int write_one(Channel *channel, Writer *question, Statement *one) {
 
 int statements_write(Channel *channel, Writer *question, uint32_t id) {
     Statement *caller;
-    int i;
+    int least, i;
     if (!look(channel)) return SQLITE_NOMEM;
     caller = by_id(channel, id);
-    if (caller != NULL) caller->executing = 1;
-    write_u32(question, (uint32_t)executing_count(channel));
+    if (caller != NULL) caller->executing = CERTAINLY;
+    least = id == NOBODY_KNOWS ? PERHAPS : CERTAINLY;
+    write_u32(question, (uint32_t)executing_count(channel, least));
     for (i = 0; i < channel->statement_count; i++) {
         Statement *one = &channel->statements[i];
-        if (one == caller || !one->executing) continue;
+        if (one == caller || one->executing < least) continue;
         if (write_one(channel, question, one) != SQLITE_OK) return SQLITE_ERROR;
     }
     /* Who is known to be calling is the innermost, whatever its place. */
@@ -337,7 +358,14 @@ void statements_forget(Channel *channel) {
     for (i = 0; i < channel->statement_count; i++) channel->statements[i].changes = -1;
 }
 
+void statement_undone(Channel *channel) {
+    Statement *one = look(channel) ? innermost(channel) : NULL;
+    if (one != NULL) one->changes = -1;
+}
+
 void statements_free(Channel *channel) {
+    int i;
+    for (i = 0; i < channel->statement_count; i++) free(channel->statements[i].text);
     free(channel->statements);
     channel->statements = NULL;
     channel->statement_count = 0;

@@ -20,18 +20,21 @@ static int introduce(Table *table, int flags) {
     Channel *channel = table->channel;
     Answer answer;
     char *schema;
-    int rc = channel_ask(channel, &table->connect, 't', &answer, flags);
+    int columns, rc = channel_ask(channel, &table->connect, 't', &answer, flags);
     if (rc != SQLITE_OK) return rc;
     read_u8(&answer.reader); /* whether it is writable is known */
-    table->columns = (int)read_u32(&answer.reader);
+    columns = (int)read_u32(&answer.reader);
     schema = read_text(&answer.reader);
-    if (schema == NULL || table->columns < 1 || table->columns > 2000 ||
-        (table->schema != NULL && strcmp(schema, table->schema) != 0)) {
+    /* Cursors that are open have room for as many columns as there were. */
+    if (schema == NULL || columns < 1 || columns > 2000 ||
+        (table->schema != NULL &&
+         (columns != table->columns || strcmp(schema, table->schema) != 0))) {
         rc = channel_fail(channel, SQLITE_ERROR, "dovtab: its helper described no table");
         free(schema);
     } else {
         free(table->schema);
         table->schema = schema;
+        table->columns = columns;
         table->generation = channel->generation;
     }
     free(answer.body);

@@ -54,6 +54,10 @@ static int may_insert(Table *table, int *trigger) {
                             RESTARTED " within this transaction: nothing was sent; ROLLBACK, and"
                                       " begin it again");
     }
+    /* SQLite looks less often; but what is looked up next would be interrupted, too. */
+    if (channel_is_interrupted(channel)) {
+        return channel_fail(channel, SQLITE_INTERRUPT, "interrupted");
+    }
     *trigger = statement_has_trigger(channel);
     if (*trigger < 0) {
         return channel_fail(channel, SQLITE_ERROR,
@@ -86,8 +90,11 @@ static int transaction_update(sqlite3_vtab *base, int argc, sqlite3_value **argv
     if (rc == SQLITE_OK) rc = channel_ask(channel, &question, 'u', &answer, MAY_STOP);
     writer_free(&question);
     if (rc != SQLITE_OK) {
-        /* SQLite may have counted nothing, and the next statement may look like this one. */
-        statements_forget(channel);
+        /* It ends, and SQLite may have counted nothing: the next may look like this one. But an
+        ** INSERT OR IGNORE goes on. */
+        if (rc != SQLITE_CONSTRAINT || sqlite3_vtab_on_conflict(channel->db) != SQLITE_IGNORE) {
+            statements_forget(channel);
+        }
         return table_fail(table, rc);
     }
     table->inserted = 1;
@@ -126,6 +133,7 @@ static int transaction_sync(sqlite3_vtab *base) {
 static int over(sqlite3_vtab *base, int event) {
     Table *table = (Table *)base;
     if (table->begun) tell(table, event, 0);
+    if (event == ROLLBACK) statement_undone(table->channel);
     table->begun = 0;
     table->inserted = 0;
     return SQLITE_OK;
@@ -138,6 +146,7 @@ static int transaction_rollback(sqlite3_vtab *base) { return over(base, ROLLBACK
 static int within(sqlite3_vtab *base, int event, int number) {
     Table *table = (Table *)base;
     if (table->begun) tell(table, event, number);
+    if (event == ROLLBACK_TO) statement_undone(table->channel);
     return SQLITE_OK;
 }
 
