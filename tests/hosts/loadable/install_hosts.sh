@@ -6,7 +6,7 @@
 set -euo pipefail
 
 PACKAGES="libdbd-sqlite3-perl libsqlite3-tcl libsqliteodbc php-cli php-sqlite3 python3
-    python3-pyodbc ruby ruby-sqlite3 sqlite3 tcl tcllib unixodbc"
+    python3-pyodbc python3-venv ruby ruby-sqlite3 sqlite3 tcl tcllib unixodbc"
 FROM_PIP="datasette==0.65.5 sqlite-utils==4.2.1"
 FROM_NPM=better-sqlite3@12.11.1
 FROM_MAVEN=org.xerial:sqlite-jdbc:3.53.4.0
