@@ -171,7 +171,12 @@ def test_examples_in_docstrings_run(name: str) -> None:
 def test_the_exported_names_are_complete() -> None:
     tree = {name for name, value in vars(errors).items() if isinstance(value, type)}
     # Users meet SQLite's own apsw.InterruptError instead.
-    assert set(dovtab.__all__) == tree - {"Interrupted"} | {"connect", "load", "loadable_path", "register"}
+    assert set(dovtab.__all__) == tree - {"Interrupted"} | {
+        "connect",
+        "load",
+        "loadable_path",
+        "register",
+    }
     assert dovtab.__all__ == sorted(dovtab.__all__)
     for name in tree:
         assert f" {name}" in (errors.__doc__ or ""), f"the tree of errors lacks {name}"
