@@ -145,3 +145,23 @@ def test_a_function_may_be_called_first_after_the_first_row(
         assert posts(simulator) == before + 1
     finally:
         opened.close()
+
+
+def test_where_it_could_be_this_one_or_that_nothing_acts(
+    simulator: Simulator, tokens: FreshTokens
+) -> None:
+    """A newer SQLite does not show which of two is on its way to its second row."""
+    door, before = open_with_extension(tokens.settings(DOVTAB_LOG="off")), posts(simulator)
+    try:
+        half_read = door.db.execute(LATER)
+        assert next(half_read) == (1, None)
+        other = door.db.execute(LATER)
+        assert next(other) == (1, None)
+        with pytest.raises(apsw.SQLError, match="two statements that act are running"):
+            next(other)
+        assert posts(simulator) == before
+        # Once the other one has ended there is no doubt.
+        assert list(half_read) == [(2, "snapshot"), (3, "snapshot")]
+        assert posts(simulator) == before + 1
+    finally:
+        door.close()
