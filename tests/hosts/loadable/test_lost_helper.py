@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from building import build_extension, build_program, helpers_of, needs_gcc
+from building import build_extension, build_program, executable, helpers_of, needs_gcc
 from scripted import Script, interrupting, posts, quick_account, scripted, settings
 
 from dovtab.simulator import Fault, Simulator
@@ -100,6 +101,34 @@ def test_killed_between_statements(script: Script, extension: Path) -> None:
     killed = send(extension, signal.SIGKILL)
     assert script.run(COUNT) == ["1"]
     assert helpers_of(extension) - {killed}
+
+
+NEWER = """#!/bin/sh
+exec {python} -I -c "
+import sys
+sys.path.append(sys.argv[1])
+import dovtab.version
+dovtab.version.VERSION = 'newer'
+from dovtab.hosts.pipe.helper import main
+main()" "$4"
+"""
+
+
+def test_one_of_another_version_is_not_taken_for_it(
+    script: Script, extension: Path, tmp_path: Path
+) -> None:
+    """What it calls as before could mean something else."""
+    assert script.run(COUNT) == ["1"]
+    note = extension.with_suffix(".python")
+    before = note.read_text(encoding="utf-8")
+    newer = executable(tmp_path / "python", NEWER.format(python=sys.executable))
+    note.write_text(f"{newer}\n", encoding="utf-8")
+    try:
+        send(extension, signal.SIGKILL)
+        said = "error 1 dovtab has been upgraded since this connection loaded it: open another"
+        assert script.run(COUNT) == [said]
+    finally:
+        note.write_text(before, encoding="utf-8")
 
 
 def test_killed_in_a_query(script: Script, extension: Path, account: Simulator) -> None:
