@@ -140,6 +140,7 @@ class Client:
         cancelled: Event,
         attempts: int | None = None,
         before_attempt: Callable[[], None] = lambda: None,
+        refused: Callable[[float], None] = lambda seconds: None,
     ) -> None:
         """Send a request until there is an answer, or no hope of one.
 
@@ -151,6 +152,7 @@ class Client:
                 and nothing more is sent.
             attempts: how often to send it at most; None: as the policies say.
             before_attempt: called each time it is about to be sent.
+            refused: told for how long, each time that it was, by a 429.
         """
         request = exchange.request
         duration = waited = 0.0
@@ -170,6 +172,7 @@ class Client:
                 delay = self._after_reply(exchange, outcome, clock)
                 if delay is not None and exchange.status == 429:
                     waited += delay
+                    refused(delay)
                     if waited > settings.max_wait_seconds:
                         exchange.error = rate_limit_error(
                             exchange.error, clock.time() + delay, settings.max_wait_seconds

@@ -21,7 +21,7 @@ repeated: until its end, when it counts as often as it was sent, it has one slot
 that was never sent counts not at all. What other users of the
 token have made shows in ``ratelimit-remaining``, of the hour only: it is taken as
 the last answer told it, and forgotten a minute later, because nobody says when it
-expires.
+expires. While one request is refused, no other is sent.
 
 Pure but for its lock: the clock is passed in.
 Source: https://docs.digitalocean.com/reference/api/digitalocean/#section/Introduction/Rate-Limit
@@ -49,6 +49,7 @@ class Quota:
         self._under_way = 0
         self._others, self._others_seen_at = 0, 0.0
         self._hour_requests = HOUR_REQUESTS
+        self._refused_until = 0.0
 
     def take(self, now: float, *, leaving: tuple[int, int] = (0, 0)) -> float:
         """Take a slot and give 0, or the seconds after which to ask again.
@@ -98,17 +99,28 @@ class Quota:
                 self._others = max(0, limit - remaining - ours)
                 self._others_seen_at = now
 
+    def refused(self, now: float, seconds: float) -> None:
+        """A request was refused for so long: another one would be, too.
+
+        That is believed for a minute; who was refused asks again himself.
+        """
+        with self._lock:
+            until = now + min(seconds, MINUTE_SECONDS)
+            self._refused_until = max(self._refused_until, until)
+
     def _longest_delay(self, now: float, leaving: tuple[int, int] = (0, 0)) -> float:
         while self._answered and self._answered[0] <= now - HOUR_SECONDS - MARGIN_SECONDS:
             self._answered.popleft()
-        if now > self._others_seen_at + MINUTE_SECONDS:
-            # Nobody says when theirs expire: after a while, ask and see.
+        forgets_in = self._others_seen_at + MINUTE_SECONDS + MARGIN_SECONDS - now
+        if forgets_in <= 0:
             self._others, self._hour_requests = 0, HOUR_REQUESTS
-        return max(
-            self._delay(now, MINUTE_SECONDS, MINUTE_REQUESTS - leaving[0]),
-            self._delay(now, HOUR_SECONDS, self._hour_requests - self._others - leaving[1]),
-            0.0,
-        )
+        hour = self._delay(now, HOUR_SECONDS, self._hour_requests - self._others - leaving[1])
+        if hour > forgets_in > 0:
+            # Nobody says when theirs expire: after a while, ask and see.
+            ours = self._delay(now, HOUR_SECONDS, self._hour_requests - leaving[1])
+            hour = max(ours, forgets_in)
+        minute = self._delay(now, MINUTE_SECONDS, MINUTE_REQUESTS - leaving[0])
+        return max(minute, hour, self._refused_until - now, 0.0)
 
     def _delay(self, now: float, window: float, allowed: int) -> float:
         """Seconds until fewer than ``allowed`` requests count in this window."""

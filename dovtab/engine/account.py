@@ -215,7 +215,13 @@ class Account:
             settings = replace(settings, timeout_seconds=max(patience, 0.001))
         try:
             shared.client.exchange(
-                exchange, settings, self.clock, cancelled, attempts, before_attempt
+                exchange,
+                settings,
+                self.clock,
+                cancelled,
+                attempts,
+                before_attempt,
+                lambda seconds: shared.quota.refused(self.clock.monotonic(), seconds),
             )
         finally:
             shared.quota.answered(

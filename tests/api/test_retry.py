@@ -35,6 +35,14 @@ def test_there_is_an_end_to_it(
 header = st.none() | st.text(max_size=8) | st.floats().map(str) | st.integers().map(str)
 
 
+def test_a_server_that_says_now_and_refuses_again_is_asked_less_and_less() -> None:
+    delays = [rate_limit_delay({"retry-after": "0"}, now=0, attempt=n) for n in range(1, 20)]
+    assert delays[:4] == [0.1, 0.2, 0.4, 0.8]
+    # Within two minutes, the patience that there is, twenty times at most.
+    assert sum(delays[:20]) > 80
+    assert rate_limit_delay({"retry-after": "29"}, now=0, attempt=9) == 29
+
+
 @given(header, header, st.floats(0, 2e9), st.integers(1, 100))
 def test_no_header_makes_the_wait_negative_or_endless(
     retry_after: str | None, reset: str | None, now: float, attempt: int
