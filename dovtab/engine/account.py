@@ -17,7 +17,6 @@ from dovtab.api.answers import quota_error
 from dovtab.api.clock import Clock, SystemClock
 from dovtab.api.credentials import find_token
 from dovtab.api.exchange import Exchange, Request
-from dovtab.api.quota import MINUTE_SECONDS
 from dovtab.api.settings import Settings
 from dovtab.engine.acting.posts import Posts
 from dovtab.engine.call import Call
@@ -32,7 +31,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# In the quota, for what is needed: a prefetch that was wrong shall cost no error.
+# In the minute and in the hour, for what is needed: a prefetch that was wrong shall cost no
+# error and no wait.
 PLACES_LEFT = 50
 
 
@@ -161,9 +161,7 @@ class Account:
         """Take a place in the quota if there are plenty; for a request that nobody needs yet."""
         if self.interrupted():
             return False
-        # A place in the minute is waited for, if there is the patience.
-        in_minute = 0 if self.settings.max_wait_seconds > MINUTE_SECONDS else PLACES_LEFT
-        leaving = in_minute, PLACES_LEFT
+        leaving = PLACES_LEFT, PLACES_LEFT
         return self.shared().quota.take(self.clock.monotonic(), leaving=leaving) <= 0
 
     def _acquire(self, request: Request, cancelled: Event | None) -> None:

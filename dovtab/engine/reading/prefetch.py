@@ -27,7 +27,9 @@ What is predicted is unknown again if it turns out to be known (`sent` with None
 the next speculative run does not name it; what is outstanding, if that run does not.
 A miss of something that was predicted is a hit that came too early. A miss of
 something that nobody had predicted calls for a speculative run, from the second
-on, until too many of those were fruitless. Always: no key is in two states; what
+on, until too many of those were fruitless. What is outstanding while something is
+wanted that was to come after it has been passed over; if that happens to more than a
+few, nothing more is sent. Always: no key is in two states; what
 is outstanding is released exactly once, by whoever took it or here; `end` leaves
 nothing outstanding.
 
@@ -44,12 +46,16 @@ Key = tuple[object, str, str]
 # Sends the request that was predicted; False if it is no time for that.
 Send = Callable[[], bool]
 
-# Outstanding at first; each that proves right allows one more. A statement
-# that stops after a few rows has then asked for little that it did not need.
-FIRST_PREFETCHES = 7
+# On their way at first; each that proves right allows one more, up to so many, and from
+# there on only every fourth. A statement that stops after a few rows has then asked for
+# little that it did not need, however many it may ask for at once.
+FIRST_PREFETCHES, SOON_PREFETCHES, HITS_FOR_MORE = 7, 15, 4
 # So many times as many may have come and not been wanted yet: what a join asks
 # for in its first table and in its second is wanted in turn.
-UNWANTED = 3
+UNWANTED = 2
+# So many may have been sent and passed over: the statement went on to what was to come
+# after them. Then there are no more, for they are wrong.
+MOST_PASSED_OVER = 4
 # How often a speculative run may bring nothing before there are no more of them.
 MOST_FRUITLESS = 3
 
@@ -71,13 +77,15 @@ class Prefetch:
     def __init__(self) -> None:
         self._predicted: dict[Key, Send] = {}
         self._outstanding: dict[Key, Outstanding] = {}
+        # Which comes before which, as the last speculative run has it.
+        self._order: dict[Key, int] = {}
+        self._passed_over: set[Key] = set()
         self._asked: set[Key] = set()
         self._wanted: Key | None = None
         self._misses = 0
         self._hits = 0
         self._hits_at_last_run = 0
         self._fruitless = 0
-        self._certain = False
 
     @property
     def outstanding(self) -> int:
@@ -102,6 +110,8 @@ class Prefetch:
         """What is outstanding, which is wanted now: whoever calls this releases it."""
         self._asked.add(key)
         self._hits += 1
+        self._pass_over(key)
+        self._passed_over.discard(key)
         return self._outstanding.pop(key)
 
     def missed(self, key: Key) -> bool:
@@ -110,6 +120,7 @@ class Prefetch:
         self._wanted = key
         if self._predicted.pop(key, None) is not None:
             self._hits += 1
+            self._pass_over(key)
             return False
         self._misses += 1
         return True
@@ -117,7 +128,7 @@ class Prefetch:
     @property
     def should_predict(self) -> bool:
         """Whether to find out what comes next. One miss is no pattern yet."""
-        return self._misses > 1 and self._fruitless < MOST_FRUITLESS
+        return self._misses > 1 and self._fruitless < MOST_FRUITLESS and not self._is_wrong
 
     def is_news(self, key: Key, *, known: bool) -> bool:
         """In a speculative run: whether the statement has yet to want this."""
@@ -128,6 +139,7 @@ class Prefetch:
         """Take what a speculative run has found, in the order in which it will be wanted."""
         misled = bool(self._outstanding) and self._hits == self._hits_at_last_run
         self._hits_at_last_run = self._hits
+        self._order = {key: place for place, key in enumerate(found)}
         for key in self._outstanding.keys() - found.keys():
             self._outstanding.pop(key).release()
         self._predicted = self._new(found)
@@ -135,8 +147,7 @@ class Prefetch:
             self._fruitless += 1
 
     def will_want(self, siblings: Mapping[Key, Send]) -> None:
-        """The statement itself says what it is going to ask for: that is certain."""
-        self._certain = True
+        """The statement itself says what it may ask for, in whatever order."""
         self._predicted |= self._new(siblings)
 
     def next(self, most: int) -> tuple[Key, Send] | None:
@@ -145,11 +156,11 @@ class Prefetch:
         Args:
             most: requests at once, the wanted one included.
         """
-        allowed = most if self._certain else min(most, FIRST_PREFETCHES + self._hits + 1)
+        soon = min(SOON_PREFETCHES, FIRST_PREFETCHES + self._hits)
+        at_once = min(most - 1, max(soon, FIRST_PREFETCHES + self._hits // HITS_FOR_MORE))
         on_their_way = sum(not one.done for one in self._outstanding.values())
-        unwanted = min(UNWANTED * most, FIRST_PREFETCHES + UNWANTED * self._hits)
-        too_many = len(self._outstanding) >= unwanted and not self._certain
-        if on_their_way + 1 >= allowed or too_many:
+        unwanted = min(FIRST_PREFETCHES + self._hits, UNWANTED * at_once)
+        if on_their_way >= at_once or len(self._outstanding) >= unwanted or self._is_wrong:
             return None
         return next(iter(self._predicted.items()), None)
 
@@ -164,6 +175,15 @@ class Prefetch:
         self._predicted.clear()
         while self._outstanding:
             self._outstanding.popitem()[1].release()
+
+    @property
+    def _is_wrong(self) -> bool:
+        return len(self._passed_over) > MOST_PASSED_OVER
+
+    def _pass_over(self, wanted: Key) -> None:
+        """Note what was sent and should have been wanted before this."""
+        place = self._order.get(wanted, 0)
+        self._passed_over |= {k for k in self._outstanding if self._order.get(k, place) < place}
 
     def _new(self, found: Mapping[Key, Send]) -> dict[Key, Send]:
         held = self._asked | self._outstanding.keys()

@@ -5,7 +5,15 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dovtab.engine.reading.prefetch import FIRST_PREFETCHES, MOST_FRUITLESS, Key, Prefetch, Send
+from dovtab.engine.reading.prefetch import (
+    FIRST_PREFETCHES,
+    MOST_FRUITLESS,
+    SOON_PREFETCHES,
+    UNWANTED,
+    Key,
+    Prefetch,
+    Send,
+)
 
 
 class Request:
@@ -119,3 +127,64 @@ def test_runs_that_bring_nothing_come_to_an_end() -> None:
                 prefetch.predicted(found([n, 7 * n] if outcome is None else outcome))
                 send(prefetch, 16)
         assert runs <= MOST_FRUITLESS + 1
+
+
+@given(
+    wanted=st.lists(st.booleans(), min_size=100, max_size=300),
+    most=st.integers(2, 64),
+    arriving=st.integers(1, 5),
+)
+def test_few_are_sent_that_nobody_wants(wanted: list[bool], most: int, arriving: int) -> None:
+    """Of what was predicted in one order the statement wants some, in that order."""
+    prefetch, sent = Prefetch(), 0
+    for n in (1, 2):
+        prefetch.missed(key(n))
+    prefetch.predicted(found([2, *range(10, 10 + len(wanted))]))
+    waiting: list[Request] = []
+    for turn, n in enumerate(n for n, is_wanted in enumerate(wanted, 10) if is_wanted):
+        hit = prefetch.is_outstanding(key(n))
+        prefetch.take(key(n)) if hit else prefetch.missed(key(n))
+        waiting += (new := send(prefetch, most))
+        sent += len(new)
+        for one in waiting[:: arriving + turn % 2]:
+            one.done = True
+        if prefetch.next(most) is None and all(one.done for one in waiting) and not hit:
+            break
+    # As many as may be outstanding, and no more: then it is seen that they are wrong.
+    assert prefetch.outstanding <= UNWANTED * max(SOON_PREFETCHES, most)
+    if not any(wanted[1::2]) and sum(wanted[::2]) > 40:
+        assert prefetch.outstanding <= 25
+
+
+def test_what_is_wrong_time_and_again_is_not_tried_again() -> None:
+    """coalesce((SELECT ... of one), (SELECT ... of another)): the other is never asked for."""
+    prefetch = Prefetch()
+    prefetch.missed(key(0))
+    prefetch.missed(key(1))
+    both = [n for i in range(1, 300) for n in (i, 1000 + i)]
+    prefetch.predicted(found(both))
+    sent = send(prefetch, 16)
+    for n in range(2, 300):
+        prefetch.take(key(n)) if prefetch.is_outstanding(key(n)) else prefetch.missed(key(n))
+        for one in sent:
+            one.done = True
+        sent += send(prefetch, 16)
+    assert not prefetch.should_predict
+    assert prefetch.outstanding < 20
+
+
+def test_what_comes_later_than_it_was_to_come_is_forgiven() -> None:
+    prefetch = Prefetch()
+    for n in (0, 1):
+        prefetch.missed(key(n))
+    prefetch.predicted(found([1, *range(2, 60)]))
+    sent = send(prefetch, 16)
+    for pair in range(2, 58, 2):
+        for n in (pair + 1, pair):
+            prefetch.take(key(n)) if prefetch.is_outstanding(key(n)) else prefetch.missed(
+                key(n)
+            )
+            for one in sent:
+                one.done = True
+            sent += send(prefetch, 16)
+    assert len(sent) > 50
