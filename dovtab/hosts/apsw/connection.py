@@ -67,7 +67,7 @@ def attach(
     """
     _check_kind(connection)
     host = _Host(connection)
-    session = Session(settings, host, clock, observer, tables)
+    session = host.session = Session(settings, host, clock, observer, tables)
     checks = Checks(session)
     checks.shadow.check(connection)
     host.trace = Trace(connection, session.statements, checks)
@@ -121,6 +121,7 @@ class _Host:
     """What the engine asks of this door."""
 
     trace: Trace
+    session: Session
 
     def __init__(self, connection: apsw.Connection) -> None:
         self._connection = weakref.ref(connection)
@@ -136,11 +137,14 @@ class _Host:
 
     def run_ahead(self, copy: Statement) -> None:
         # Most programs have no join to run ahead.
+        from dovtab.hosts.apsw.separate_run import run_separately
         from dovtab.hosts.apsw.speculative_run import run_ahead
 
         connection = self._connection()
-        if connection is not None:
-            run_ahead(connection, copy, self.trace, self.safe_tables)
+        if connection is None or run_ahead(connection, copy, self.trace, self.safe_tables):
+            return
+        files = {name: connection.db_filename(name) for name in connection.db_names()}
+        run_separately(self.session, copy, files)
 
 
 def _check_kind(connection: object) -> None:

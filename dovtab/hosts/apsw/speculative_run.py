@@ -7,7 +7,7 @@ beside itself; our tables give what is known and note what is not.
 The one rule: nobody notices. The speculative run reads, with SQLite's own
 functions and with ordinary tables and ours; whoever has a hook on the connection
 has the statement to himself, and so has a transaction, which an error could roll
-back; it ends after so many steps and so much time; whatever goes wrong in it is
+back (a separate run may do then); it ends after so many steps and so much time; whatever goes wrong in it is
 forgotten. In doubt there is none. What can show it is SQLite's error log, where an
 error past the statement's own LIMIT is written down.
 
@@ -42,8 +42,10 @@ _COLLATION = "SELECT name FROM pragma_collation_list"
 
 def run_ahead(
     connection: apsw.Connection, copy: Statement, trace: Trace, safe_tables: SafeTables
-) -> None:
+) -> bool:
     """Run this speculative copy of a statement to its end, if nobody can notice.
+
+    Gives whether it could be run.
 
     Args:
         trace: told that what begins is the copy.
@@ -56,7 +58,8 @@ def run_ahead(
         and _are_plain(copy.bindings)
         and _is_undisturbed(connection)
     ):
-        _SpeculativeRun(connection, copy, copy.predictor, trace, safe_tables).run()
+        return _SpeculativeRun(connection, copy, copy.predictor, trace, safe_tables).run()
+    return False
 
 
 class _SpeculativeRun:
@@ -73,8 +76,9 @@ class _SpeculativeRun:
         self._predictor = predictor
         self._trace = trace
         self._safe_tables = safe_tables
+        self._has_begun = False
 
-    def run(self) -> None:
+    def run(self) -> bool:
         connection = self._connection
         cursor = connection.cursor()
         # The connection's own would note this as if it were a statement of the user's.
@@ -93,11 +97,12 @@ class _SpeculativeRun:
                 for _ in rows:
                     pass
         except Exception:
-            return
+            return self._has_begun
         finally:
             connection.authorizer = None
             self._trace.speculative = None
             cursor.close(True)
+        return self._has_begun
 
     def _begins(self, authorizer: Authorizer) -> bool:
         """Called when it is prepared; whether it may run."""
@@ -108,6 +113,7 @@ class _SpeculativeRun:
         if not self._safe_tables.all_safe(cursor, authorizer.used):
             return False
         self._trace.speculative = self._copy
+        self._has_begun = True
         return True
 
     def _authorizer(self, cursor: apsw.Cursor) -> Authorizer:

@@ -85,9 +85,10 @@ class Channel:
 
     def run_ahead(self, copy: Statement) -> None:
         """Run this speculative copy beside its statement, on a connection of our own."""
-        from dovtab.hosts.pipe.separate_run import run_ahead
+        from dovtab.hosts.apsw.separate_run import run_separately
 
-        run_ahead(self._session, copy, self._calls.files, list(self._tables.created.values()))
+        created = list(self._tables.created.values())
+        run_separately(self._session, copy, self._calls.files, created, expanded=copy.bindings)
 
     def _serve(self) -> None:
         kind, body = self._stream.receive()

@@ -1,11 +1,11 @@
-"""A statement's speculative run on a connection of the helper's own.
+"""A statement's speculative run on a connection of our own.
 
-It opens the program's database files a second time, to read them only, so that
-nothing of the program's connection is touched: not its authorizer, not its trace. The
-program's statement is waiting meanwhile and has these files locked for reading
-itself, so nobody is kept from writing who would not be anyway. What this connection
-does not have, temporary tables, functions of the program's own, another VFS, fails,
-and is simply not predicted.
+It opens the user's database files a second time, to read them only, so that nothing
+of the user's connection is touched: not its authorizer, not its trace. The user's
+statement is waiting meanwhile and has these files locked for reading itself, so
+nobody is kept from writing who would not be anyway. What this connection does not
+have, memory and temporary tables, functions of the user's own, another VFS, fails, and
+is simply not predicted.
 
 Source: https://sqlite.org/uri.html
 """
@@ -27,21 +27,27 @@ from dovtab.hosts.apsw.module import Module
 from dovtab.hosts.apsw.safe_tables import SafeTables
 from dovtab.hosts.apsw.speculative_run import READING, REFUSED
 
-# No statement of the program's has this number.
+# No statement of the user's has this number.
 _COPY = -1
 
 
-def run_ahead(
-    session: Session, copy: Statement, files: Mapping[str, str], created: Iterable[str]
+def run_separately(
+    session: Session,
+    copy: Statement,
+    files: Mapping[str, str],
+    created: Iterable[str] = (),
+    *,
+    expanded: str | None = None,
 ) -> None:
     """Run this speculative copy of a statement to its end, if it can be run here.
 
     Args:
-        files: the databases of the program's connection.
+        files: the databases of the user's connection, main first.
         created: the statements that made its temporary tables of ours.
+        expanded: the statement's text with what its parameters are bound to in it.
     """
     predictor = copy.predictor
-    if predictor is None or not copy.reads:
+    if predictor is None or not copy.reads or not any(files.values()):
         return
     statements, executing = session.statements, session.statements.executing
     connection: apsw.Connection | None = None
@@ -52,7 +58,10 @@ def run_ahead(
         statements.began(_COPY, copy)
         statements.executing = [_COPY]
         with bounded(connection, predictor):
-            for _ in connection.execute(copy.bindings or copy.text):
+            rows = connection.execute(
+                expanded or copy.text, None if expanded else copy.bindings
+            )
+            for _ in rows:
                 pass
     if connection is not None:
         connection.close(True)

@@ -1,0 +1,146 @@
+"""Where a statement cannot be run twice on its own connection, it is on one of ours, if it reads files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import apsw
+import pytest
+
+from dovtab.api.settings import resolve
+from dovtab.hosts.apsw.connection import attach
+from dovtab.simulator import Simulator
+from shared_clock import SharedClock
+
+COUNT = 60
+JOIN = "SELECT i.name, a.id FROM inventory i JOIN droplet_actions a ON a.droplet_id = i.id"
+
+
+@pytest.fixture
+def fleet(simulator: Simulator) -> Simulator:
+    simulator.latency = 0.02
+    for id in range(1, COUNT + 1):
+        simulator.account.add_droplet(droplet_id=id)
+        simulator.account.add_action(id, id=1000 + id)
+    return simulator
+
+
+Open = Callable[..., AbstractContextManager[apsw.Connection]]
+
+
+@pytest.fixture
+def open_file(fleet: Simulator, shared_clock: SharedClock, tmp_path: Path) -> Open:
+    @contextmanager
+    def opened(name: str = "fleet.db", **settings: Any) -> Iterator[apsw.Connection]:
+        path = name if name == ":memory:" else str(tmp_path / name)
+        with closing(apsw.Connection(path)) as db:
+            given = {"cache_seconds": 0, "token": fleet.token, "api_url": fleet.url}
+            attach(db, resolve(given | settings, os.getenv), shared_clock)
+            db.execute("CREATE TABLE IF NOT EXISTS inventory(id INTEGER PRIMARY KEY, name)")
+            rows = [(n, f"web-{n}") for n in range(1, COUNT + 1)]
+            db.executemany("INSERT OR IGNORE INTO inventory VALUES (?, ?)", rows)
+            yield db
+
+    return opened
+
+
+@pytest.fixture
+def db(open_file: Open) -> Iterator[apsw.Connection]:
+    with open_file() as db:
+        yield db
+
+
+def rounds(simulator: Simulator) -> int:
+    return sum(1 for request in simulator.requests if request.at_once == 1)
+
+
+class Calls:
+    def __init__(self, gives: object) -> None:
+        self.gives, self.count = gives, 0
+
+    def __call__(self, *arguments: object) -> Any:
+        self.count += 1
+        return self.gives
+
+
+def busy(db: apsw.Connection, mine: Calls) -> None:
+    db.set_busy_handler(mine)
+
+
+def progress(db: apsw.Connection, mine: Calls) -> None:
+    db.set_progress_handler(mine, 10)
+
+
+def trace(db: apsw.Connection, mine: Calls) -> None:
+    db.trace_v2(apsw.SQLITE_TRACE_STMT, mine, id="mine")
+
+
+def authorizer(db: apsw.Connection, mine: Calls) -> None:
+    db.authorizer = mine
+
+
+def tracer(db: apsw.Connection, mine: Calls) -> None:
+    db.exec_trace = mine
+
+
+@pytest.mark.parametrize(
+    ("hang", "gives"),
+    [(busy, False), (progress, False), (trace, None), (authorizer, apsw.SQLITE_OK), (tracer, True)],
+    ids=lambda value: getattr(value, "__name__", ""),
+)  # fmt: skip
+def test_a_hook_of_the_user_s_is_called_as_without_and_does_not_slow_a_join(
+    fleet: Simulator, open_file: Open, hang: Callable[..., None], gives: object
+) -> None:
+    counts = []
+    for look_ahead in (True, False):
+        with open_file(look_ahead=look_ahead) as db:
+            mine = Calls(gives)
+            hang(db, mine)
+            mine.count = 0
+            assert len(list(db.execute(JOIN))) == COUNT
+            counts.append(mine.count)
+        if look_ahead:
+            assert len(fleet.requests) == COUNT
+            assert rounds(fleet) <= 8
+            fleet.latency = 0.0
+    assert counts[0] == counts[1]
+
+
+def test_json_each_and_a_transaction_do_not_slow_a_join(
+    fleet: Simulator, db: apsw.Connection
+) -> None:
+    ids = str(list(range(1, COUNT + 1)))
+    query = "SELECT * FROM json_each(?) j JOIN droplet_actions a ON a.droplet_id = j.value"
+    assert len(list(db.execute(query, (ids,)))) == COUNT
+    with db:
+        assert len(list(db.execute(JOIN))) == COUNT
+    assert len(fleet.requests) == 2 * COUNT
+    assert rounds(fleet) <= 16
+
+
+@pytest.mark.parametrize(
+    ("made", "query"),
+    [
+        ("CREATE TABLE other(id INTEGER PRIMARY KEY, name /* as it is */, \"as\")",
+         JOIN.replace("inventory", "other")),
+        ("CREATE VIEW machines AS SELECT id, upper(name) AS name FROM inventory",
+         JOIN.replace("inventory", "machines")),
+        ("CREATE TABLE other(id INTEGER PRIMARY KEY, name); CREATE VIEW actions AS SELECT * FROM droplet_actions",
+         JOIN.replace("inventory", "other")),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("where", [":memory:", "fleet.db"])
+def test_a_view_and_the_word_as_do_not_slow_a_join(
+    fleet: Simulator, open_file: Open, made: str, query: str, where: str
+) -> None:
+    with open_file(where) as db:
+        db.execute(made)
+        if "TABLE other" in made:
+            db.execute("INSERT INTO other(id, name) SELECT * FROM inventory")
+        assert len(list(db.execute(query))) == COUNT
+        assert len(fleet.requests) == COUNT
+        assert rounds(fleet) <= 8
