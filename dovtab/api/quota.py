@@ -71,10 +71,10 @@ class Quota:
                 self._under_way += 1
             return delay
 
-    def delay(self, now: float) -> float:
+    def delay(self, now: float, *, leaving: tuple[int, int] = (0, 0)) -> float:
         """What `take` would give, without taking anything."""
         with self._lock:
-            return self._longest_delay(now)
+            return self._longest_delay(now, leaving)
 
     def answered(
         self,

@@ -34,6 +34,9 @@ T = TypeVar("T")
 # In the minute and in the hour, for what is needed: a prefetch that was wrong shall cost no
 # error and no wait.
 PLACES_LEFT = 50
+# A statement that has made so many requests leaves the last places of a minute to those that
+# ask for little, of any connection with this token: they need not wait for it to end.
+LONG_REQUESTS, PLACES_FOR_SHORT = 50, 10
 
 
 class Account:
@@ -132,10 +135,14 @@ class Account:
     def is_free(self, statement: Statement) -> bool:
         """Whether one more request would break no limit, and wait for none."""
         allowed = statement.requests < self.settings.max_requests
-        return allowed and self.shared().quota.delay(self.clock.monotonic()) <= 0
+        now, leaving = self.clock.monotonic(), _leaving(statement)
+        return allowed and self.shared().quota.delay(now, leaving=leaving) <= 0
 
-    def acquire(self, request: Request) -> None:
+    def acquire(self, request: Request, statement: Statement | None = None) -> None:
         """Take a place in the quota, and wait for one if need be.
+
+        Args:
+            statement: on whose behalf; a long one leaves some to others.
 
         Raises:
             RateLimitError: the quota is used up for too long.
@@ -144,7 +151,7 @@ class Account:
         if self.interrupted():
             # Between two functions of a row nobody else looks.
             raise not_sent(request)
-        self._acquire(request, None)
+        self._acquire(request, None, _leaving(statement))
 
     def acquire_in_thread(self, request: Request, cancelled: Event) -> None:
         """The same in a call's thread, which nobody interrupts but by cancelling it.
@@ -164,9 +171,14 @@ class Account:
         leaving = PLACES_LEFT, PLACES_LEFT
         return self.shared().quota.take(self.clock.monotonic(), leaving=leaving) <= 0
 
-    def _acquire(self, request: Request, cancelled: Event | None) -> None:
+    def _acquire(
+        self,
+        request: Request,
+        cancelled: Event | None,
+        leaving: tuple[int, int] = (0, 0),
+    ) -> None:
         quota, waited = self.shared().quota, 0.0
-        while (delay := quota.take(self.clock.monotonic())) > 0:
+        while (delay := quota.take(self.clock.monotonic(), leaving=leaving)) > 0:
             waited += delay
             if waited > self.settings.max_wait_seconds:
                 raise quota_error(self.clock.time() + delay, self.settings.max_wait_seconds)
@@ -253,3 +265,9 @@ class Account:
             self._shared = shared(settings.api_url, token)
             self._process = os.getpid()
         return self._shared
+
+
+def _leaving(statement: Statement | None) -> tuple[int, int]:
+    """How many places of the minute and the hour a statement has to leave to others."""
+    is_long = statement is not None and statement.requests > LONG_REQUESTS
+    return (PLACES_FOR_SHORT if is_long else 0), 0

@@ -149,7 +149,7 @@ class Source:
     def _send(self, request: Request, statement: Statement | None) -> Pending:
         if statement is not None:
             statement.spend(self.account.settings.max_requests, self._table.key)
-        self.account.acquire(request)
+        self.account.acquire(request, statement)
         exchange = self.account.record(request)
         return Pending(request, call=self._launch(exchange), exchange=exchange)
 
