@@ -57,7 +57,7 @@ class Fetch:
             statement: who pays, and since when answers are good.
             count: how many requests there are, or at least seem to be.
             fresh: take no answer that was there before.
-            slow_start: few may be wanted: begin with one at a time, then double.
+            slow_start: few may be wanted: never ask for more than was wanted so far.
 
         Raises:
             DovtabError: whatever keeps the next answer away.
@@ -83,7 +83,7 @@ class Fetch:
                 page = self._source.wait(first, statement)
                 pending.popleft().release()
                 yield first.request, page
-                width = min(most, 2 * width)
+                width = min(most, width + 1)
         except GeneratorExit:
             statement.leave(pending)
             pending.clear()

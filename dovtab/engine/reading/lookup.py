@@ -32,6 +32,7 @@ class Lookup:
         per_page: the page size.
         filters: what narrows the list on the API's side, by column.
         row_limit: how many rows SQLite will take at most.
+        few: it may take few, but nobody knows of how many.
         siblings: Droplets that other scans of the statement are going to look for,
             because a set of them came beside the one of this scan.
     """
@@ -43,6 +44,7 @@ class Lookup:
     filters: Mapping[str, str] = field(default_factory=dict)
     row_limit: int | None = None
     siblings: tuple[int, ...] = ()
+    few: bool = False
 
 
 def lookup(table: Table, arguments: Sequence[Argument], argv: Sequence[Value]) -> Lookup | None:
@@ -65,6 +67,8 @@ def lookup(table: Table, arguments: Sequence[Argument], argv: Sequence[Value]) -
             )
         if argument.how == "!":
             raise ArgumentError(_why_refused(table, argument.name))
+    few = any(argument.how == "?" for argument in arguments)
+    arguments = [argument for argument in arguments if argument.how != "?"]
     keys: dict[tuple[str, ...], set[int]] = {}
     siblings: set[int] = set()
     numbered: dict[str, int] = {}
@@ -99,7 +103,8 @@ def lookup(table: Table, arguments: Sequence[Argument], argv: Sequence[Value]) -
         return None
     page, per_page = (numbered.get(name) for name in table.reads.pager)
     others = () if parents is None or len(parents) > 1 else sorted(n for n in siblings if n > 0)
-    return Lookup(parents, items, page, per_page, filters, _row_limit(numbered), tuple(others))
+    row_limit = _row_limit(numbered)
+    return Lookup(parents, items, page, per_page, filters, row_limit, tuple(others), few)
 
 
 def _integers(value: Value) -> set[int]:

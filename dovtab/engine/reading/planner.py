@@ -12,7 +12,8 @@ written to be read::
 
 that is the operation, and what each argument is: ``column=``, ``column is`` or
 ``column[]`` (a set, all at once). ``column!`` is no argument, but why the plan is
-refused.
+refused, and ``limit?`` none either, but that there is a LIMIT, or an EXISTS, which
+SQLite counts itself: a filter of its own comes first.
 
 Pure. Source: https://sqlite.org/vtab.html#the_xbestindex_method
 """
@@ -123,10 +124,15 @@ def plan(
     keys = [*parents, *items] if operation.item is not None else parents
     taken = [*keys, *pager.values(), *filters]
     whole = operation.item is None and (operation is reads.list or not reads.parent)
-    if whole and not (paged or pager or ordered):
-        taken += [c for c in constraints if c.op in (LIMIT, OFFSET) and c.usable]
+    limits = [c for c in constraints if c.op in (LIMIT, OFFSET)]
+    few = False
+    if whole and not (paged or pager or ordered) and limits:
+        # It hands the number over only if nothing else is left to be looked at.
+        rest = [c for c in constraints if c not in (*taken, *limits)]
+        few = bool(rest) or not all(c.usable for c in limits)
+        taken += [] if few else limits
     cost, rows = _estimate(table, operation, one_page=reads.pager[0] in pager)
-    return _plan(table, operation, constraints, taken, cost, rows)
+    return _plan(table, operation, constraints, taken, cost, rows, few=few)
 
 
 def read_idx_str(idx_str: str) -> tuple[str, list[Argument]]:
@@ -141,7 +147,7 @@ def read_idx_str(idx_str: str) -> tuple[str, list[Argument]]:
         if word == "is":
             arguments[-1] = replace(arguments[-1], how="is")
         else:
-            name = word.rstrip("=[]!")
+            name = word.rstrip("=[]!?")
             arguments.append(Argument(name, word[len(name) :]))
     return signature, arguments
 
@@ -235,6 +241,8 @@ def _plan(
     taken: Sequence[Constraint],
     cost: float,
     rows: int,
+    *,
+    few: bool,
 ) -> Plan:
     usages = [Usage()] * len(constraints)
     arguments: list[Argument] = []
@@ -252,7 +260,7 @@ def _plan(
     sets = sum(1 for argument in arguments if argument.how == "[]")
     if sets and sets == len(arguments):
         cost, rows = cost * VALUES_IN_SET, rows * VALUES_IN_SET
-    text = " ".join(map(str, arguments))
+    text = " ".join([*map(str, arguments), *(["limit?"] if few else [])])
     return Plan(
         idx_str=f"{operation.signature} ? {text}" if text else operation.signature,
         usages=tuple(usages),

@@ -108,7 +108,7 @@ class _Reader:
         if len(requests) == 1:
             yield requests[0], self.fetch.one(requests[0], self.statement, siblings)
         else:
-            few = self.sought.row_limit is not None
+            few = self.sought.few or self.sought.row_limit is not None
             count = len(requests)
             yield from self.fetch.each(requests, self.statement, count=count, slow_start=few)
 
@@ -135,7 +135,10 @@ class _Reader:
     def _more(
         self, requests: Iterable[Request], *, count: int, fresh: bool
     ) -> Iterator[tuple[Request, Page[Row] | None]]:
-        for asked, page in self.fetch.each(requests, self.statement, count=count, fresh=fresh):
+        pages = self.fetch.each(
+            requests, self.statement, count=count, fresh=fresh, slow_start=self.sought.few
+        )
+        for asked, page in pages:
             if page is None and self.statement.predictor is not None:
                 raise _Unknown
             yield asked, page
