@@ -34,8 +34,8 @@ T = TypeVar("T")
 # In the minute and in the hour, for what is needed: a prefetch that was wrong shall cost no
 # error and no wait.
 PLACES_LEFT = 50
-# A statement that has made so many requests leaves the last places of a minute to those that
-# ask for little, of any connection with this token: they need not wait for it to end.
+# A statement that has made so many requests leaves the last places of a minute to other
+# connections with this token, if there are any: what they ask may be little.
 LONG_REQUESTS, PLACES_FOR_SHORT = 50, 10
 
 
@@ -135,7 +135,7 @@ class Account:
     def is_free(self, statement: Statement) -> bool:
         """Whether one more request would break no limit, and wait for none."""
         allowed = statement.requests < self.settings.max_requests
-        now, leaving = self.clock.monotonic(), _leaving(statement)
+        now, leaving = self.clock.monotonic(), self._leaving(statement)
         return allowed and self.shared().quota.delay(now, leaving=leaving) <= 0
 
     def acquire(self, request: Request, statement: Statement | None = None) -> None:
@@ -151,7 +151,7 @@ class Account:
         if self.interrupted():
             # Between two functions of a row nobody else looks.
             raise not_sent(request)
-        self._acquire(request, None, _leaving(statement))
+        self._acquire(request, None, self._leaving(statement))
 
     def acquire_in_thread(self, request: Request, cancelled: Event) -> None:
         """The same in a call's thread, which nobody interrupts but by cancelling it.
@@ -263,11 +263,11 @@ class Account:
             settings = self.settings
             token = find_token(settings.getenv, token=settings.token, context=settings.context)
             self._shared = shared(settings.api_url, token)
+            self._shared.users.add(self)
             self._process = os.getpid()
         return self._shared
 
-
-def _leaving(statement: Statement | None) -> tuple[int, int]:
-    """How many places of the minute and the hour a statement has to leave to others."""
-    is_long = statement is not None and statement.requests > LONG_REQUESTS
-    return (PLACES_FOR_SHORT if is_long else 0), 0
+    def _leaving(self, statement: Statement | None) -> tuple[int, int]:
+        """How many places of the minute and the hour a statement has to leave to others."""
+        is_long = statement is not None and statement.requests > LONG_REQUESTS
+        return (PLACES_FOR_SHORT if is_long and len(self.shared().users) > 1 else 0), 0

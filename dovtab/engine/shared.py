@@ -22,6 +22,7 @@ class Shared:
 
     Attributes:
         claims: of all tokens at this URL.
+        users: the connections that have used it and are there.
     """
 
     def __init__(self, api_url: str, token: Token, claims: Claims) -> None:
@@ -32,6 +33,7 @@ class Shared:
         self.quota = Quota()
         self.cache = Cache()
         self.claims = claims
+        self.users: weakref.WeakSet[object] = weakref.WeakSet()
 
 
 _all: weakref.WeakValueDictionary[tuple[int, str, Token], Shared]

@@ -548,7 +548,11 @@ def test_a_wait_is_for_that_action_and_no_other(fleet: Simulator, db: apsw.Conne
 @pytest.mark.parametrize(
     ("fault", "message"),
     [
-        (Fault(kind="status", status=429, retry_after=100, method="GET", times=None), "429"),
+        (
+            # A refusal is everybody's, and so the next question's, too.
+            Fault(kind="status", status=429, retry_after=100, method="GET", times=None),
+            "the quota is used up",
+        ),
         (Fault(kind="status", status=503, method="GET", times=3), "it goes on"),
     ],
 )
