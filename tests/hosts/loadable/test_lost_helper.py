@@ -174,6 +174,20 @@ def test_killed_while_it_acts(
     assert posts(account) == 1
 
 
+def test_killed_between_two_rows_that_act(
+    script: Script, extension: Path, account: Simulator
+) -> None:
+    """The next one does not know what the statement has asked for already."""
+    call = f"droplet_actions_post({min(account.account.droplets)}, 'reboot') IS NOT NULL"
+    prepared = f"p 0 SELECT {call} FROM json_each('[1, 2]')"
+    assert script.say(prepared, "s 0")[-1] == "row 1"
+    send(extension, signal.SIGKILL)
+    (said,) = script.say("s 0")
+    assert said.endswith("started anew while this statement ran")
+    assert posts(account) == 1
+    script.say("f 0")
+
+
 @pytest.mark.parametrize("used", [False, True])
 def test_killed_before_commit(
     used: bool, script: Script, extension: Path, account: Simulator, insert: str
