@@ -13,6 +13,9 @@ from dovtab.resources import Operation
 Json = Any
 
 
+AHEAD = "ahead"
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """One call of an operation, ready to be sent.
@@ -77,6 +80,8 @@ class Exchange:
             it, as the last answer gave them.
         server_ahead: seconds by which the API's clock is ahead of ours, as its last
             answer said; 0 if it did not.
+        look_ahead: `AHEAD` if it was sent before anybody wanted it, or why its statement
+            could not be run ahead.
         error: what to raise.
     """
 
@@ -92,4 +97,5 @@ class Exchange:
     ratelimit_limit: int | None = None
     ratelimit_remaining: int | None = None
     server_ahead: float = 0.0
+    look_ahead: str = ""
     error: DovtabError | None = None

@@ -26,6 +26,7 @@ REQUEST_COLUMNS = (
     ("request_id", "TEXT"),
     ("ratelimit_remaining", "INTEGER"),
     ("error", "TEXT"),
+    ("look_ahead", "TEXT"),
 )
 
 
@@ -63,6 +64,7 @@ def _row(seq: int, exchange: Exchange) -> Row:
         exchange.request_id,
         exchange.ratelimit_remaining,
         error,
+        exchange.look_ahead or None,
     )
 
 

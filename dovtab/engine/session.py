@@ -48,11 +48,12 @@ class Host(Protocol):
         nobody has to ask.
         """
 
-    def run_ahead(self, copy: Statement) -> None:
+    def run_ahead(self, copy: Statement) -> str:
         """Run the text of this speculative copy beside its statement, unless it could be noticed.
 
         It has begun with this object and no other, so that our tables know it. A
-        door that cannot do that does nothing; whatever goes wrong is forgotten.
+        door that cannot do that does nothing; whatever goes wrong is forgotten. Gives
+        why it could not be run; "": it could.
         """
 
 

@@ -38,6 +38,7 @@ class Statement:
         post_results: the answers of functions that act, by what they were asked.
         reach: what its functions have acted on.
         targets: all that can be acted on, if it has looked, or why it could not.
+        alone: why it cannot be run ahead, as far as anybody has tried.
         progress: there if it can say more than its requests do of how far it is.
         at_end: to be called when it ends.
         when_other_ends: told of others that end while this one is running.
@@ -45,6 +46,7 @@ class Statement:
 
     __slots__ = (
         "actions",
+        "alone",
         "at_end",
         "bindings",
         "held",
@@ -80,6 +82,7 @@ class Statement:
         self.held = Held()
         self.left: list[Outstanding] = []
         self.predictor: Predictor | None = None
+        self.alone = ""
         self.original: Statement = self
         self.post_results: dict[tuple[object, ...], str] = {}
         self.reach = Reach()

@@ -68,7 +68,7 @@ class VirtualTable:
         table: Table,
         account: Account,
         statements: Statements,
-        run_ahead: Callable[[Statement], None] | None,
+        run_ahead: Callable[[Statement], str] | None,
         transaction: Transaction | None,
     ) -> None:
         self.schema = table.schema

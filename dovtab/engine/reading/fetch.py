@@ -28,14 +28,15 @@ class Fetch:
 
     Args:
         run_ahead: runs a statement's speculative copy, if it can, so that its
-            predictor learns what the statement is going to ask for; None: nobody can.
+            predictor learns what the statement is going to ask for, or gives why it
+            cannot; None: nobody can.
     """
 
     def __init__(
         self,
         table: Table,
         account: Account,
-        run_ahead: Callable[[Statement], None] | None = None,
+        run_ahead: Callable[[Statement], str] | None = None,
     ) -> None:
         self._source = Source(table, account)
         self._account = account
@@ -169,7 +170,7 @@ class Fetch:
         return None if known is None else known.page()
 
 
-def _predict(statement: Statement, run_ahead: Callable[[Statement], None]) -> dict[Key, Send]:
+def _predict(statement: Statement, run_ahead: Callable[[Statement], str]) -> dict[Key, Send]:
     copy = statement.speculative_copy()
-    run_ahead(copy)
+    statement.alone = run_ahead(copy)
     return copy.predictor.found if copy.predictor else {}

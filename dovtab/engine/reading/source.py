@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from threading import Event
 from typing import cast
 
-from dovtab.api.exchange import Exchange, Request
+from dovtab.api.exchange import AHEAD, Exchange, Request
 from dovtab.api.pages import Page
 from dovtab.engine.account import Account
 from dovtab.engine.call import Call
@@ -120,6 +120,7 @@ class Source:
             if statement.prefetch.outstanding >= room or not account.try_acquire():
                 return False
             exchange = account.record(request)
+            exchange.look_ahead = AHEAD
             try:
                 call = self._launch(exchange, attempts=1)
             except DovtabError as error:
@@ -151,6 +152,7 @@ class Source:
             statement.spend(self.account.settings.max_requests, self._table.key)
         self.account.acquire(request, statement)
         exchange = self.account.record(request)
+        exchange.look_ahead = statement.alone if statement is not None else ""
         return Pending(request, call=self._launch(exchange), exchange=exchange)
 
     def wait(self, pending: Pending, statement: Statement) -> Page[Row] | None:

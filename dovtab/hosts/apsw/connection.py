@@ -135,16 +135,19 @@ class _Host:
         connection = self._connection()
         return None if connection is None else connection.total_changes()
 
-    def run_ahead(self, copy: Statement) -> None:
+    def run_ahead(self, copy: Statement) -> str:
         # Most programs have no join to run ahead.
         from dovtab.hosts.apsw.separate_run import run_separately
         from dovtab.hosts.apsw.speculative_run import run_ahead
 
         connection = self._connection()
-        if connection is None or run_ahead(connection, copy, self.trace, self.safe_tables):
-            return
+        if connection is None:
+            return "the connection is closed"
+        alone = run_ahead(connection, copy, self.trace, self.safe_tables)
         files = {name: connection.db_filename(name) for name in connection.db_names()}
-        run_separately(self.session, copy, files)
+        if not alone or not any(files.values()):
+            return alone
+        return run_separately(self.session, copy, files)
 
 
 def _check_kind(connection: object) -> None:

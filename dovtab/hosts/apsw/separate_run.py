@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from typing import cast
 from urllib.parse import quote
 
@@ -25,7 +24,7 @@ from dovtab.engine.statement import Statement
 from dovtab.hosts.apsw.bounds import bounded
 from dovtab.hosts.apsw.module import Module
 from dovtab.hosts.apsw.safe_tables import SafeTables
-from dovtab.hosts.apsw.speculative_run import READING, REFUSED
+from dovtab.hosts.apsw.speculative_run import READING, REFUSED, WRITES
 
 # No statement of the user's has this number.
 _COPY = -1
@@ -38,8 +37,10 @@ def run_separately(
     created: Iterable[str] = (),
     *,
     expanded: str | None = None,
-) -> None:
+) -> str:
     """Run this speculative copy of a statement to its end, if it can be run here.
+
+    Gives why it cannot; "": it could.
 
     Args:
         files: the databases of the user's connection, main first.
@@ -47,12 +48,14 @@ def run_separately(
         expanded: the statement's text with what its parameters are bound to in it.
     """
     predictor = copy.predictor
-    if predictor is None or not copy.reads or not any(files.values()):
-        return
+    if predictor is None or not copy.reads:
+        return WRITES
+    if not any(files.values()):
+        return "its databases are no files"
     statements, executing = session.statements, session.statements.executing
     connection: apsw.Connection | None = None
-    # Whatever goes wrong here is nobody's business.
-    with suppress(Exception):
+    alone = ""
+    try:
         connection = _open(session, files, created)
         connection.authorizer = _authorize
         statements.began(_COPY, copy)
@@ -63,10 +66,14 @@ def run_separately(
             )
             for _ in rows:
                 pass
+    except Exception as error:
+        # Once it is under way, whatever goes wrong in it is nobody's business.
+        alone = "" if predictor.found else " ".join(str(error).split())
     if connection is not None:
         connection.close(True)
     statements.executing = executing
     statements.ended(_COPY)
+    return alone
 
 
 def _open(

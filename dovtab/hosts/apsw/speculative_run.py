@@ -28,6 +28,7 @@ from dovtab.hosts.apsw.bounds import bounded
 from dovtab.hosts.apsw.safe_tables import SafeTables
 from dovtab.hosts.apsw.trace import Trace
 
+WRITES = "it does not only read"
 READING = (apsw.SQLITE_SELECT, apsw.SQLITE_RECURSIVE)
 # SQLite's own, and not for running twice, or of no use if it comes out otherwise.
 REFUSED = frozenset({"load_extension", "sqlite_log", "fts3_tokenizer"})
@@ -42,24 +43,24 @@ _COLLATION = "SELECT name FROM pragma_collation_list"
 
 def run_ahead(
     connection: apsw.Connection, copy: Statement, trace: Trace, safe_tables: SafeTables
-) -> bool:
+) -> str:
     """Run this speculative copy of a statement to its end, if nobody can notice.
 
-    Gives whether it could be run.
+    Gives why somebody could; "": nobody.
 
     Args:
         trace: told that what begins is the copy.
         safe_tables: knows what may be read twice.
     """
-    if (
-        copy.predictor is not None
-        and copy.reads
-        and not connection.in_transaction
-        and _are_plain(copy.bindings)
-        and _is_undisturbed(connection)
-    ):
-        return _SpeculativeRun(connection, copy, copy.predictor, trace, safe_tables).run()
-    return False
+    if copy.predictor is None or not copy.reads:
+        return WRITES
+    if connection.in_transaction:
+        return "it is in a transaction"
+    if not _are_plain(copy.bindings):
+        return "it is bound to values of a kind of the user's"
+    if not _is_undisturbed(connection):
+        return "the connection has a hook of the user's"
+    return _SpeculativeRun(connection, copy, copy.predictor, trace, safe_tables).run()
 
 
 class _SpeculativeRun:
@@ -76,15 +77,16 @@ class _SpeculativeRun:
         self._predictor = predictor
         self._trace = trace
         self._safe_tables = safe_tables
-        self._has_begun = False
+        self._alone = "it cannot be prepared again"
 
-    def run(self) -> bool:
+    def run(self) -> str:
         connection = self._connection
         cursor = connection.cursor()
         # The connection's own would note this as if it were a statement of the user's.
         cursor.exec_trace = lambda *begun: True
         try:
             authorizer = self._authorizer(cursor)
+            self._alone = "it uses a function or a collation of the user's"
             cursor.exec_trace = lambda *begun: self._begins(authorizer)
             connection.authorizer = authorizer
             with bounded(connection, self._predictor):
@@ -97,12 +99,12 @@ class _SpeculativeRun:
                 for _ in rows:
                     pass
         except Exception:
-            return self._has_begun
+            return self._alone
         finally:
             connection.authorizer = None
             self._trace.speculative = None
             cursor.close(True)
-        return self._has_begun
+        return self._alone
 
     def _begins(self, authorizer: Authorizer) -> bool:
         """Called when it is prepared; whether it may run."""
@@ -111,9 +113,10 @@ class _SpeculativeRun:
         cursor = self._connection.cursor()
         cursor.exec_trace = lambda *begun: True
         if not self._safe_tables.all_safe(cursor, authorizer.used):
+            self._alone = "it reads a virtual table or computed column of the user's"
             return False
         self._trace.speculative = self._copy
-        self._has_begun = True
+        self._alone = ""
         return True
 
     def _authorizer(self, cursor: apsw.Cursor) -> Authorizer:

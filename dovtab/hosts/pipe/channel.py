@@ -83,12 +83,14 @@ class Channel:
     def total_changes(self) -> None:
         """SQLite tells the extension of every row that is undone."""
 
-    def run_ahead(self, copy: Statement) -> None:
+    def run_ahead(self, copy: Statement) -> str:
         """Run this speculative copy beside its statement, on a connection of our own."""
         from dovtab.hosts.apsw.separate_run import run_separately
 
         created = list(self._tables.created.values())
-        run_separately(self._session, copy, self._calls.files, created, expanded=copy.bindings)
+        return run_separately(
+            self._session, copy, self._calls.files, created, expanded=copy.bindings
+        )
 
     def _serve(self) -> None:
         kind, body = self._stream.receive()

@@ -144,3 +144,37 @@ def test_a_view_and_the_word_as_do_not_slow_a_join(
         assert len(list(db.execute(query))) == COUNT
         assert len(fleet.requests) == COUNT
         assert rounds(fleet) <= 8
+
+
+COMPUTED = "it reads a virtual table or computed column of the user's"
+THEIRS = "SELECT a.id FROM inventory i JOIN droplet_actions a ON a.droplet_id = theirs(i.id)"
+
+
+@pytest.mark.parametrize(
+    ("query", "where", "reason"),
+    [
+        (THEIRS, "fleet.db", "no such function: theirs"),
+        (THEIRS, ":memory:", "it uses a function or a collation of the user's"),
+        (f"CREATE TABLE made AS {JOIN}", ":memory:", "it does not only read"),
+        (JOIN.replace("inventory", "mine"), "fleet.db", "ahead"),
+        (JOIN, ":memory:", "it is in a transaction"),
+        (JOIN, "fleet.db", "ahead"),
+        (JOIN + " JOIN computed c ON c.id = i.id", ":memory:", COMPUTED),
+    ],
+)  # fmt: skip
+def test_the_requests_say_why_they_came_one_by_one(
+    fleet: Simulator, open_file: Open, query: str, where: str, reason: str
+) -> None:
+    fleet.latency = 0.003
+    with open_file(where) as db:
+        db.create_scalar_function("theirs", lambda id: id, 1, deterministic=True)
+        db.execute("CREATE TEMP TABLE mine AS SELECT * FROM inventory")
+        db.execute("CREATE TABLE computed(id, more AS (theirs(id)))")
+        db.execute("INSERT INTO computed SELECT id FROM inventory")
+        if "transaction" in reason:
+            db.execute("BEGIN")
+        list(db.execute(query))
+        said = {
+            text for (text,) in db.execute("SELECT DISTINCT look_ahead FROM dovtab_requests")
+        }
+        assert said == {None, reason}
