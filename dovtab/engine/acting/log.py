@@ -200,7 +200,10 @@ class ActionLog:
             yield
         except (sqlite3.Error, OSError, ValueError, TypeError, OverflowError) as error:
             why = error.strerror if isinstance(error, OSError) else error
-            raise LogError(f"the log of actions ({self._path}) cannot be used: {why}") from None
+            raise LogError(
+                f"the log of actions ({self._path}) cannot be used: {why} (DOVTAB_LOG names"
+                " another file, or is off)"
+            ) from None
 
 
 def is_running(entry: Entry, now: float) -> bool:

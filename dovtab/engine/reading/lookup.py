@@ -63,7 +63,7 @@ def lookup(table: Table, arguments: Sequence[Argument], argv: Sequence[Value]) -
         if argument.how == "!" and argument.name == EVERYTHING:
             raise NotAllowedError(
                 f"what was done to a {table.noun} cannot be changed: INSERT starts a new action"
-                " (a SELECT has to name the columns that it wants)"
+                "; if this is a SELECT, let it name the columns that it wants, and not all"
             )
         if argument.how == "!":
             raise ArgumentError(_why_refused(table, argument.name))

@@ -331,7 +331,7 @@ def test_an_outcome_that_cannot_be_written_is_told_where_the_others_are(
     db.execute(INSERT + "VALUES (3, 'enable_ipv6', NULL)")
     assert posts(fleet) == 3
     told = list(db.execute("SELECT outcome, action_id, error FROM dovtab_posts"))
-    why = f"the log of actions ({path}) cannot be used: no room is left"
+    why = f"the log of actions ({path}) cannot be used: no room is left (DOVTAB_LOG names another file, or is off)"
     assert told[1] == ("sent", action["id"], why)
     assert told[2][0::2] == ("sent", why)
     assert [row["outcome"] for row in rows(db)] == ["sent", None, None]
