@@ -91,7 +91,7 @@ def prepared(
 
 @settings(
     deadline=None,
-    max_examples=share_of_examples(0.35),
+    max_examples=share_of_examples(0.2),
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(sql=whole_queries.queries)
