@@ -177,3 +177,16 @@ def test_a_statement_that_stops_soon_has_asked_for_little(
     db = open_file()
     assert len(db.execute(JOIN + " LIMIT 4").fetchall()) == 4
     assert len(fleet.requests) <= 12
+
+
+def test_the_log_is_not_opened_by_a_second_copy_of_sqlite(
+    fleet: Simulator, open_file: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Closing it would end the locks of the first."""
+    fleet.latency = 0.002
+    monkeypatch.setenv("DOVTAB_LOG", str(tmp_path / "fleet.db"))
+    db = open_file()
+    assert len(db.execute(JOIN).fetchall()) == 180
+    assert rounds(fleet) == COUNT
+    said = db.execute("SELECT DISTINCT look_ahead FROM dovtab_requests ORDER BY 1").fetchall()
+    assert said == [(None,), (f"{tmp_path / 'fleet.db'} is the log",)]
