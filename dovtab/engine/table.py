@@ -17,7 +17,7 @@ from dovtab.engine.acting.transaction import Transaction
 from dovtab.engine.reading.fetch import Fetch
 from dovtab.engine.reading.lookup import Value
 from dovtab.engine.reading.planner import LIMIT, OFFSET, Constraint, Plan, plan
-from dovtab.engine.reading.scan import scan
+from dovtab.engine.reading.scan import LastPage, scan
 from dovtab.engine.reading.values import SqlValue
 from dovtab.engine.statement import Statement
 from dovtab.engine.statements import Statements
@@ -146,4 +146,4 @@ class RecordTable:
         return lambda idx_str, argv: iter([self._numbered()])
 
     def _numbered(self) -> list[Row]:
-        return [(*row, number) for number, row in enumerate(self._rows(), start=1)]
+        return LastPage((*row, number) for number, row in enumerate(self._rows(), start=1))

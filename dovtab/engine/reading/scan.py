@@ -23,6 +23,10 @@ from dovtab.engine.statement import Statement
 from dovtab.resources import Operation, Row, Table
 
 
+class LastPage(list[Row]):
+    """A page after which there is none, and it takes no request to know that."""
+
+
 class _Unknown(Exception):
     """A speculative run has come to a page that is not known."""
 
@@ -65,12 +69,12 @@ class _Reader:
         requests = [
             Request(operation, {**path, reads.item[0]: id}) for id in self.sought.items or ()
         ]
-        for request, page in self._pages(requests, []):
+        for number, (request, page) in enumerate(self._pages(requests, []), start=1):
             rows = self._rows(request, page.rows if page else [])
             if parents and not alone:
                 owner = [column.name for column in self.table.columns].index(reads.parent[0])
                 rows = [row for row in rows if row[owner] in parents]
-            yield rows
+            yield LastPage(rows) if number == len(requests) else rows
 
     def lists(self) -> Iterator[list[Row]]:
         """Page by page: a list for each parent, or the account's; a parent that is gone has none."""

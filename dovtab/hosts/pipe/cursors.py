@@ -38,6 +38,8 @@ class Cursors:
         Raises:
             WireError: there is no such scan.
         """
+        from dovtab.engine.reading.scan import LastPage
+
         if cursor not in self._pages:
             raise WireError(f"no cursor {cursor}")
         try:
@@ -49,7 +51,10 @@ class Cursors:
             self.close(cursor)
             return b"\1" + wire.number(0)
         encoded, count = wire.rows(page)
-        return b"\0" + wire.number(count) + encoded
+        is_last = isinstance(page, LastPage)
+        if is_last:
+            self.close(cursor)
+        return bytes((is_last,)) + wire.number(count) + encoded
 
     def close(self, cursor: int) -> None:
         """Read no further."""
@@ -58,5 +63,8 @@ class Cursors:
 
 def _pieces(pages: Iterator[list[Row]]) -> Iterator[list[Row]]:
     for page in pages:
+        if len(page) <= ROWS_AT_ONCE:
+            yield page
+            continue
         for start in range(0, len(page), ROWS_AT_ONCE):
             yield page[start : start + ROWS_AT_ONCE]
