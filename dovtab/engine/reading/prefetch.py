@@ -80,6 +80,7 @@ class Prefetch:
         # Which comes before which, as the last speculative run has it.
         self._order: dict[Key, int] = {}
         self._passed_over: set[Key] = set()
+        self._is_wrong = False
         self._asked: set[Key] = set()
         self._wanted: Key | None = None
         self._misses = 0
@@ -176,14 +177,11 @@ class Prefetch:
         while self._outstanding:
             self._outstanding.popitem()[1].release()
 
-    @property
-    def _is_wrong(self) -> bool:
-        return len(self._passed_over) > MOST_PASSED_OVER
-
     def _pass_over(self, wanted: Key) -> None:
         """Note what was sent and should have been wanted before this."""
         place = self._order.get(wanted, 0)
         self._passed_over |= {k for k in self._outstanding if self._order.get(k, place) < place}
+        self._is_wrong |= len(self._passed_over) > MOST_PASSED_OVER
 
     def _new(self, found: Mapping[Key, Send]) -> dict[Key, Send]:
         held = self._asked | self._outstanding.keys()

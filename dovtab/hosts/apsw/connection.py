@@ -147,6 +147,9 @@ class _Host:
         files = {name: connection.db_filename(name) for name in connection.db_names()}
         if not alone or not any(files.values()):
             return alone
+        if connection.txn_state() == apsw.SQLITE_TXN_WRITE:
+            # What it has locked would be locked for us, too.
+            return alone
         return run_separately(self.session, copy, files)
 
 

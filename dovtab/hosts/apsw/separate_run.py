@@ -13,7 +13,10 @@ Source: https://sqlite.org/uri.html
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterable, Mapping
+from contextlib import closing
+from pathlib import Path
 from typing import cast
 from urllib.parse import quote
 
@@ -26,6 +29,8 @@ from dovtab.hosts.apsw.module import Module
 from dovtab.hosts.apsw.safe_tables import SafeTables
 from dovtab.hosts.apsw.speculative_run import READING, REFUSED, WRITES
 
+# SQLite's own, and not one of the user's that is the default.
+VFS = "win32" if os.name == "nt" else "unix"
 # No statement of the user's has this number.
 _COPY = -1
 
@@ -52,9 +57,10 @@ def run_separately(
         return WRITES
     if not any(files.values()):
         return "its databases are no files"
+    if apsw.connection_hooks:
+        return "apsw.connection_hooks would be called for another connection"
     statements, executing = session.statements, session.statements.executing
     connection: apsw.Connection | None = None
-    alone = ""
     try:
         connection = _open(session, files, created)
         connection.authorizer = _authorize
@@ -62,18 +68,22 @@ def run_separately(
         statements.executing = [_COPY]
         with bounded(connection, predictor):
             rows = connection.execute(
-                expanded or copy.text, None if expanded else copy.bindings
+                expanded or copy.text,
+                None if expanded else copy.bindings,
+                prepare_flags=apsw.SQLITE_PREPARE_DONT_LOG,
             )
             for _ in rows:
                 pass
     except Exception as error:
         # Once it is under way, whatever goes wrong in it is nobody's business.
-        alone = "" if predictor.found else " ".join(str(error).split())
-    if connection is not None:
-        connection.close(True)
-    statements.executing = executing
-    statements.ended(_COPY)
-    return alone
+        return "" if predictor.found else " ".join(str(error).split())
+    finally:
+        # First, and whatever has ended it, Ctrl-C too: what comes next is not the copy's.
+        statements.executing = executing
+        statements.ended(_COPY)
+        if connection is not None:
+            connection.close(True)
+    return ""
 
 
 def _open(
@@ -81,7 +91,7 @@ def _open(
 ) -> apsw.Connection:
     main, *attached = [(n, f) for n, f in files.items() if n != "temp"] or [("main", "")]
     flags = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
-    connection = apsw.Connection(_uri(session, main[1]), flags=flags)
+    connection = apsw.Connection(_uri(session, main[1]), flags=flags, vfs=VFS)
     for name, file in attached:
         connection.execute("ATTACH ? AS ?", (_uri(session, file), name))
     module = cast("apsw.VTModule", Module(session, SafeTables()))
@@ -102,7 +112,31 @@ def _uri(session: Session, file: str) -> str:
     # Two copies of SQLite in a process must not have the same file open.
     if log is not None and log.exists() and log.samefile(file):
         raise OSError(f"{file} is the log")
+    _check(Path(file))
     return f"file:{quote(os.fsencode(file))}?mode=ro"
+
+
+class _Opened(apsw.VFSFile):
+    def close(self) -> None:
+        self.xClose()
+
+
+def _check(file: Path) -> None:
+    """See that it can be opened without a wait, and that nothing is made beside it.
+
+    Raises:
+        OSError: it cannot.
+    """
+    if not stat.S_ISREG(file.stat().st_mode):
+        raise OSError(f"{file} is no file")
+    # By SQLite: whoever else closes a file ends the locks that this process has on it.
+    flags = apsw.SQLITE_OPEN_MAIN_DB | apsw.SQLITE_OPEN_READONLY
+    with closing(_Opened(VFS, str(file), [flags, 0])) as opened:
+        # https://sqlite.org/fileformat.html#file_format_version_numbers
+        writes_ahead = opened.xRead(20, 0)[18:] == b"\2\2"
+    beside = (Path(f"{file}-wal"), Path(f"{file}-shm"))
+    if writes_ahead and not all(path.exists() for path in beside):
+        raise OSError(f"{file} has no -wal or -shm beside it")
 
 
 def _authorize(operation: int, first: str | None, second: str | None, *others: object) -> int:

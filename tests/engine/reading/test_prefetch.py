@@ -173,6 +173,20 @@ def test_what_is_wrong_time_and_again_is_not_tried_again() -> None:
     assert prefetch.outstanding < 20
 
 
+def test_what_was_wrong_stays_wrong() -> None:
+    """Though what was passed over is wanted after all: the order is not what it was said to be."""
+    prefetch = Prefetch()
+    for n in (0, 1):
+        prefetch.missed(key(n))
+    prefetch.predicted(found([1, *range(2, 60)]))
+    sent = send(prefetch, 16)
+    assert len(sent) == FIRST_PREFETCHES
+    for n in (8, 7, 6, 5, 4, 3, 2):
+        prefetch.take(key(n))
+    assert send(prefetch, 16) == []
+    assert not prefetch.should_predict
+
+
 def test_what_comes_later_than_it_was_to_come_is_forgiven() -> None:
     prefetch = Prefetch()
     for n in (0, 1):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
@@ -12,6 +15,7 @@ import apsw
 import pytest
 
 from dovtab.api.settings import resolve
+from dovtab.hosts.apsw import separate_run
 from dovtab.hosts.apsw.connection import attach
 from dovtab.simulator import Simulator
 from shared_clock import SharedClock
@@ -178,3 +182,101 @@ def test_the_requests_say_why_they_came_one_by_one(
             text for (text,) in db.execute("SELECT DISTINCT look_ahead FROM dovtab_requests")
         }
         assert said == {None, reason}
+
+
+def test_what_ends_it_leaves_nothing_of_it_behind(
+    fleet: Simulator, open_file: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C, too: what comes next is no copy of anything."""
+    fleet.latency = 0.003
+    asked = 0
+
+    def pressed(*arguments: object) -> int:
+        nonlocal asked
+        asked += 1
+        if asked == 3:
+            raise KeyboardInterrupt
+        return apsw.SQLITE_OK
+
+    with open_file() as db:
+        db.set_busy_handler(Calls(False))
+        with monkeypatch.context() as patch, contextlib.suppress(KeyboardInterrupt, apsw.Error):
+            patch.setattr(separate_run, "bounded", pressed_in(pressed))
+            list(db.execute(JOIN))
+        assert len(list(db.execute(JOIN))) == COUNT
+        assert db.execute("SELECT count(*) FROM droplet_actions(9)").get == 1
+
+
+def pressed_in(pressed: Callable[..., int]) -> Callable[..., AbstractContextManager[None]]:
+    @contextmanager
+    def bounded(connection: apsw.Connection, predictor: object) -> Iterator[None]:
+        connection.set_progress_handler(pressed, 20)
+        yield
+
+    return bounded
+
+
+def test_no_hook_on_new_connections_is_called_for_ours(
+    fleet: Simulator, open_file: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fleet.latency, seen = 0.003, Calls(None)
+    with open_file() as db:
+        monkeypatch.setattr(apsw, "connection_hooks", [seen])
+        db.set_busy_handler(Calls(False))
+        assert len(list(db.execute(JOIN))) == COUNT
+    assert seen.count == 0
+
+
+def test_nothing_is_made_beside_a_file_that_cannot_change(
+    fleet: Simulator, open_file: Open, shared_clock: SharedClock, tmp_path: Path
+) -> None:
+    fleet.latency = 0.003
+    with open_file() as db:
+        db.execute("PRAGMA journal_mode = wal")
+    flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_URI
+    uri = f"file:{tmp_path}/fleet.db?immutable=1"
+    with closing(apsw.Connection(uri, flags=flags)) as db:
+        given = {"cache_seconds": 0, "token": fleet.token, "api_url": fleet.url}
+        attach(db, resolve(dict(given), os.getenv), shared_clock)
+        db.set_busy_handler(Calls(False))
+        assert len(list(db.execute(JOIN))) == COUNT
+    assert [path.name for path in tmp_path.glob("fleet*")] == ["fleet.db"]
+
+
+def test_a_file_in_use_with_a_write_ahead_log_is_no_slower(
+    fleet: Simulator, open_file: Open
+) -> None:
+    with open_file() as db:
+        db.execute("PRAGMA journal_mode = wal")
+        db.set_busy_handler(Calls(False))
+        assert len(list(db.execute(JOIN))) == COUNT
+    assert rounds(fleet) <= 8
+
+
+def test_a_path_that_is_no_file_any_more_is_not_opened(
+    fleet: Simulator, open_file: Open, tmp_path: Path
+) -> None:
+    """A pipe would be waited for without an end."""
+    fleet.latency = 0.003
+    with open_file() as db:
+        db.set_busy_handler(Calls(False))
+        (tmp_path / "fleet.db").rename(tmp_path / "moved.db")
+        os.mkfifo(tmp_path / "fleet.db")
+        assert len(list(db.execute(JOIN))) == COUNT
+
+
+def test_its_statement_keeps_its_locks(
+    fleet: Simulator, open_file: Open, tmp_path: Path
+) -> None:
+    """Whoever closes a file ends all locks that the process has on it, if he is not SQLite."""
+    with open_file() as db:
+        db.set_busy_handler(Calls(False))
+        rows = db.execute(JOIN)
+        for _ in range(COUNT // 2):
+            next(rows)
+        other = "import sqlite3, sys; d = sqlite3.connect(sys.argv[1], timeout=0); d.execute('BEGIN EXCLUSIVE')"
+        ran = subprocess.run(
+            [sys.executable, "-c", other, tmp_path / "fleet.db"], capture_output=True, text=True
+        )
+        assert "database is locked" in ran.stderr
+        assert len(list(rows)) == COUNT - COUNT // 2
