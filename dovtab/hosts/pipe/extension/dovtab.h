@@ -181,7 +181,6 @@ typedef struct Module Module; /* what sqlite3_create_module is given */
 struct Module {
     Api *api;
     Channel *channel;
-    char *name;
     sqlite3_module methods;
 };
 

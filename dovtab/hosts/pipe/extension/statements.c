@@ -229,10 +229,6 @@ static void pin_free(void *given) {
     free(pin);
 }
 
-static int names(const char *text, const char *function) {
-    return strcasestr(text, function) != NULL;
-}
-
 int statement_calling(Channel *channel, sqlite3_context *context, const char *function,
                       uint32_t *id) {
     USE_API_OF(channel);
@@ -245,7 +241,7 @@ int statement_calling(Channel *channel, sqlite3_context *context, const char *fu
     for (i = 0; i < channel->statement_count; i++) {
         Statement *one = &channel->statements[i];
         /* Nothing but its own text can call a function that is DIRECTONLY. */
-        if (!one->executing || !names(one->text, function)) continue;
+        if (!one->executing || strcasestr(one->text, function) == NULL) continue;
         if (one->executing == PERHAPS && one->has_called) continue;
         caller = one;
         count++;
@@ -293,16 +289,15 @@ static void write_files(Channel *channel, Writer *question) {
     set_count(question, at, count);
 }
 
-static void describe(Channel *channel, Writer *question, sqlite3_stmt *stmt) {
+static void describe(Channel *channel, Writer *question, Statement *one) {
     USE_API_OF(channel);
-    const char *text = sqlite3_sql(stmt);
-    int reads = sqlite3_stmt_readonly(stmt);
+    int reads = sqlite3_stmt_readonly(one->stmt);
     char *expanded = NULL;
     write_u8(question, (unsigned)(reads != 0));
-    write_text(question, text != NULL ? text : "");
+    write_text(question, one->text);
     if (!reads) return;
     /* What it is run ahead with. */
-    if (sqlite3_bind_parameter_count(stmt) > 0) expanded = sqlite3_expanded_sql(stmt);
+    if (sqlite3_bind_parameter_count(one->stmt) > 0) expanded = sqlite3_expanded_sql(one->stmt);
     write_text(question, expanded != NULL ? expanded : "");
     sqlite3_free(expanded);
     write_files(channel, question);
@@ -316,7 +311,7 @@ static int write_one(Channel *channel, Writer *question, Statement *one) {
     }
     write_u32(question, one->id);
     write_u8(question, (unsigned)is_new);
-    if (is_new) describe(channel, question, one->stmt);
+    if (is_new) describe(channel, question, one);
     one->generation = channel->generation;
     return SQLITE_OK;
 }

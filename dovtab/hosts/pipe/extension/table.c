@@ -187,7 +187,6 @@ static int table_best_index(sqlite3_vtab *base, sqlite3_index_info *info) {
 static void module_free(void *given) {
     Module *module = given;
     channel_release(module->channel);
-    free(module->name);
     free(module);
 }
 
@@ -198,7 +197,6 @@ int module_register(Channel *channel, const char *name, int creatable, int writa
     if (module == NULL) return SQLITE_NOMEM;
     module->api = channel->api;
     module->channel = channel;
-    module->name = strdup(name);
     channel_hold(channel);
     methods = &module->methods;
     methods->iVersion = 2; /* SQLite tells of savepoints */
