@@ -12,7 +12,7 @@ from dovtab.resources import Operation
 # Decoded JSON: no type says more than the checks that `pages` and `answers` make.
 Json = Any
 
-
+# What a request is called that was sent before anybody wanted its answer.
 AHEAD = "ahead"
 
 

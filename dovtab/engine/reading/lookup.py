@@ -32,9 +32,9 @@ class Lookup:
         per_page: the page size.
         filters: what narrows the list on the API's side, by column.
         row_limit: how many rows SQLite will take at most.
-        few: it may take few, but nobody knows of how many.
         siblings: Droplets that other scans of the statement are going to look for,
             because a set of them came beside the one of this scan.
+        few: SQLite may take few rows, but does not say how many.
     """
 
     parents: tuple[int, ...] | None = None

@@ -7,9 +7,9 @@ beside itself; our tables give what is known and note what is not.
 The one rule: nobody notices. The speculative run reads, with SQLite's own
 functions and with ordinary tables and ours; whoever has a hook on the connection
 has the statement to himself, and so has a transaction, which an error could roll
-back (a separate run may do then); it ends after so many steps and so much time; whatever goes wrong in it is
-forgotten. In doubt there is none. What can show it is SQLite's error log, where an
-error past the statement's own LIMIT is written down.
+back (a separate run may do then); it ends after so many steps and so much time;
+whatever goes wrong in it is forgotten. In doubt there is none. What can show it is
+SQLite's error log, where an error past the statement's own LIMIT is written down.
 
 Source: https://sqlite.org/c3ref/set_authorizer.html
 """
