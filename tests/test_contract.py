@@ -9,6 +9,7 @@ from typing import Any
 import apsw
 import pytest
 
+from dovtab.resources import TABLES, Column, Operation, Table
 from dovtab.simulator import Simulator
 from hosts.apsw.test_functions import BODIES, BY_TAG
 
@@ -59,3 +60,64 @@ def test_every_body_by_tag_is_what_the_api_describes(
     query = "SELECT droplet_actions_post_by_tag('web', ?, ?)"
     assert db.execute(query, (type, json.dumps(extra))).get == "[]"
     validate(description, "/v2/droplets/actions", simulator.requests[0].json)
+
+
+def resolved(description: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
+    """A schema with what it refers to, and all of its properties in one place."""
+    while "$ref" in schema:
+        found: Any = description
+        for name in schema["$ref"].removeprefix("#/").split("/"):
+            found = found[name]
+        schema = found
+    parts = [resolved(description, part) for part in schema.get("allOf", [])]
+    properties = [part.get("properties", {}) for part in (*parts, schema)]
+    merged = {name: its for found in properties for name, its in found.items()}
+    return {**{k: v for part in parts for k, v in part.items()}, **schema, "properties": merged}
+
+
+READS = [
+    (table, operation)
+    for table in TABLES
+    for operation in (
+        *(table.reads.get, table.reads.list),
+        *(table.reads.account_get, table.reads.account_list),
+    )
+    if operation is not None
+]
+
+
+@pytest.mark.parametrize(("table", "operation"), READS, ids=[o.signature for _, o in READS])
+def test_what_is_read_is_what_the_api_describes(
+    description: dict[str, Any], table: Table, operation: Operation
+) -> None:
+    """The address, the scope, what may be asked, and each column's place and type."""
+    described = description["paths"][operation.path]["get"]
+    assert [described["security"][0]["bearer_auth"]] == [[operation.scope]]
+    shared = description["paths"][operation.path].get("parameters", [])
+    parameters = [resolved(description, p) for p in (*shared, *described["parameters"])]
+    names = {parameter["name"] for parameter in parameters}
+    if operation.item is None:
+        assert {"page", "per_page"} <= names
+    for query, _ in operation.queries({f.column: "x" for f in operation.filters[:1]}):
+        assert query.keys() <= names
+        for name, value in query.items():
+            allowed = [p["schema"].get("enum") for p in parameters if p["name"] == name]
+            assert allowed[0] is None or value in allowed[0]
+    answer = resolved(description, described["responses"]["200"])
+    schema = resolved(description, answer["content"]["application/json"]["schema"])
+    found = resolved(description, schema["properties"][operation.answer])
+    described_object = resolved(description, found.get("items", found))
+    for column in table.visible:
+        check_column(description, column, described_object)
+
+
+def check_column(description: dict[str, Any], column: Column, schema: dict[str, Any]) -> None:
+    for step in column.path:
+        member, _, kind = step.rstrip("]").partition("[")
+        schema = resolved(description, schema["properties"][member])
+        if kind:
+            schema = resolved(description, schema["items"])
+            assert kind in schema["properties"]["type"]["enum"]
+    kinds = {"INTEGER": "boolean" if column.boolean else "integer", "TEXT": "string"}
+    wanted = ("array", "object") if column.json else (kinds[column.type],)
+    assert schema["type"] in wanted, column.name

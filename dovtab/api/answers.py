@@ -154,7 +154,7 @@ def _hint(exchange: Exchange, status: int, token: Token) -> str:
     if status == 401:
         return f"; the token was taken from {token.source}"
     if status == 403:
-        return f"; the token needs the scope {exchange.request.operation.scope}"
+        return f"; the token needs the scope {exchange.request.scopes}"
     if status in _REDIRECTS:
         return "; redirects are not followed: the token goes to one host only"
     if status == 404 and not exchange.not_found:

@@ -43,6 +43,11 @@ class Request:
         return self.operation.method == "POST"
 
     @property
+    def scopes(self) -> str:
+        """What a token needs for it, in words."""
+        return self.operation.scopes(self.query)
+
+    @property
     def may_have_run(self) -> str:
         """What an error adds if nobody can tell; nothing where it makes no difference."""
         if not self.acts:

@@ -38,6 +38,7 @@ class Settings:
         concurrency: requests at once.
         cache_seconds: how long an answer may be used again.
         look_ahead: find out what a join is going to ask for, and ask side by side.
+        account_list: read one list of all in place of many lists, if it has fewer pages.
         max_requests: requests a statement may make.
         max_wait_seconds: how long to wait for the rate limit.
         timeout_seconds: how long one request may take.
@@ -54,6 +55,7 @@ class Settings:
     concurrency: int = 16
     cache_seconds: float = 5.0
     look_ahead: bool = True
+    account_list: bool = True
     max_requests: int = 500
     max_wait_seconds: float = 120.0
     timeout_seconds: float = 30.0
@@ -69,6 +71,7 @@ _VARIABLES = {
     "concurrency": "DOVTAB_CONCURRENCY",
     "cache_seconds": "DOVTAB_CACHE_SECONDS",
     "look_ahead": "DOVTAB_LOOK_AHEAD",
+    "account_list": "DOVTAB_ACCOUNT_LIST",
     "max_requests": "DOVTAB_MAX_REQUESTS",
     "max_wait_seconds": "DOVTAB_MAX_WAIT_SECONDS",
     "timeout_seconds": "DOVTAB_TIMEOUT_SECONDS",
@@ -204,6 +207,7 @@ _CHECKS: dict[str, Callable[[str, Any], object]] = {
     "concurrency": _number(1, 64, whole=True),
     "cache_seconds": _number(0, 86_400, whole=False),
     "look_ahead": _boolean,
+    "account_list": _boolean,
     "max_actions": _number(0, 1_000_000, whole=True),
     "log": _log,
     "max_requests": _number(1, 1_000_000, whole=True),

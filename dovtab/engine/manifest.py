@@ -31,6 +31,14 @@ class Module(NamedTuple):
     creatable: bool
     writable: bool
 
+    @property
+    def may_be_hidden(self) -> bool:
+        """Whether a database may have a table of that name: it is one that people have.
+
+        Nothing is written to ours, and CREATE VIRTUAL TABLE gives it another name.
+        """
+        return self.creatable and not self.writable
+
 
 class Function(NamedTuple):
     """A function and how many arguments it takes.
@@ -68,7 +76,7 @@ def manifest(tables: Sequence[Table]) -> Manifest:
 
     >>> from dovtab.resources import TABLES
     >>> [module.name for module in manifest(TABLES).modules]
-    ['droplet_actions', 'dovtab_requests', 'dovtab_posts', 'dovtab_plan', 'dovtab_log']
+    ['droplet_actions', 'droplets', 'dovtab_requests', 'dovtab_posts', 'dovtab_plan', 'dovtab_log']
     """
     modules = [Module(t.name, creatable=True, writable=t.acts is not None) for t in tables]
     records = [Module(name, creatable=False, writable=False) for name in RECORDS]

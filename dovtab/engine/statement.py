@@ -40,6 +40,7 @@ class Statement:
         targets: all that can be acted on, if it has looked, or why it could not.
         alone: why it cannot be run ahead, as far as anybody has tried.
         progress: there if it can say more than its requests do of how far it is.
+        moments: what texts about time mean in it; its "now" does not move.
         at_end: to be called when it ends.
         when_other_ends: told of others that end while this one is running.
     """
@@ -51,6 +52,7 @@ class Statement:
         "bindings",
         "held",
         "left",
+        "moments",
         "original",
         "outstanding",
         "post_results",
@@ -88,6 +90,7 @@ class Statement:
         self.reach = Reach()
         self.targets: Mapping[int, Target] | str | None = None
         self.progress: Callable[[], str] | None = None
+        self.moments: dict[str, float] = {}
         self.at_end: list[Callable[[], None]] = []
         self.when_other_ends: list[Callable[[Statement], None]] = []
 
@@ -105,7 +108,7 @@ class Statement:
         """The same once more, to be run only to see what it is going to ask for."""
         copy = Statement(self.text, reads=self.reads, bindings=self.bindings)
         copy.started_ns, copy.prefetch, copy.held = self.started_ns, self.prefetch, self.held
-        copy.original = self
+        copy.original, copy.moments = self, self.moments
         copy.predictor = Predictor(self.prefetch, time.monotonic)
         return copy
 

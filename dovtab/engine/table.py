@@ -14,9 +14,10 @@ from typing import NoReturn
 
 from dovtab.engine.account import Account
 from dovtab.engine.acting.transaction import Transaction
+from dovtab.engine.reading.constraint import LIMIT, OFFSET, Constraint
 from dovtab.engine.reading.fetch import Fetch
 from dovtab.engine.reading.lookup import Value
-from dovtab.engine.reading.planner import LIMIT, OFFSET, Constraint, Plan, plan
+from dovtab.engine.reading.planner import Plan, plan
 from dovtab.engine.reading.scan import LastPage, scan
 from dovtab.engine.reading.values import SqlValue
 from dovtab.engine.statement import Statement

@@ -43,7 +43,7 @@ VERSIONS = f"dovtab {VERSION} (SQLite {apsw.sqlite_lib_version()}, APSW {apsw.ap
 
 DEMO_INTRO = """\
 A simulated account with ten Droplets: nothing here costs money or stops a machine. Try
-  SELECT name, type, status FROM inventory JOIN droplet_actions USING (droplet_id);
+  SELECT name, type, started_at FROM droplets JOIN droplet_actions USING (droplet_id);
   SELECT droplet_actions_post(3164444, 'reboot');
   SELECT method, path, status, duration_ms FROM dovtab_requests;
 """

@@ -10,17 +10,18 @@ from dovtab.resources.acts import (
     ByTag,
     Kind,
     Members,
-    Targets,
     by_name,
 )
 from dovtab.resources.droplet_actions import DROPLET_ACTIONS
+from dovtab.resources.droplets import DROPLETS
 from dovtab.resources.operation import Filter, Operation
 from dovtab.resources.resource import Cell, Column, Reads, Row, Table
 
-TABLES: tuple[Table, ...] = (DROPLET_ACTIONS,)
+TABLES: tuple[Table, ...] = (DROPLET_ACTIONS, DROPLETS)
 
 __all__ = [
     "ACTION_TYPES",
+    "DROPLETS",
     "DROPLET_ACTIONS",
     "TABLES",
     "ActionType",
@@ -36,6 +37,5 @@ __all__ = [
     "Reads",
     "Row",
     "Table",
-    "Targets",
     "by_name",
 ]

@@ -64,24 +64,6 @@ class ByTag(NamedTuple):
     post: Operation
 
 
-class Targets(NamedTuple):
-    """What actions are done to: how to list it.
-
-    Attributes:
-        list: it may be narrowed to a tag, by the parameter that `ByTag` names.
-        kinds: queries that give all of it, one after the other.
-        beside_tag: queries for what the list of a tag may leave out.
-        name, locked, tags: members of what is listed.
-    """
-
-    list: Operation
-    kinds: tuple[Mapping[str, str | int], ...]
-    beside_tag: tuple[Mapping[str, str | int], ...]
-    name: str = "name"
-    locked: str = "locked"
-    tags: str = "tags"
-
-
 class Acts(NamedTuple):
     """How actions are started. An action has an id, a type, a status and a time.
 
@@ -90,7 +72,6 @@ class Acts(NamedTuple):
         types: by name.
         attributes: the hidden column that holds those of an action, a JSON object.
         after: the hidden column that says what an action waits for.
-        targets: None: it cannot be listed.
     """
 
     post: Operation
@@ -98,7 +79,6 @@ class Acts(NamedTuple):
     attributes: str = "attributes"
     after: str = "after"
     by_tag: ByTag | None = None
-    targets: Targets | None = None
 
 
 def by_name(*types: ActionType) -> dict[str, ActionType]:

@@ -7,13 +7,13 @@ and, for the account-wide lists, #tag/Actions.
 from __future__ import annotations
 
 from dovtab.resources.action_types import ACTION_TYPES
-from dovtab.resources.acts import Acts, ByTag, Targets
+from dovtab.resources.acts import Acts, ByTag
+from dovtab.resources.droplets import DROPLETS
 from dovtab.resources.operation import Operation
 from dovtab.resources.resource import Column, Reads, Table
 
 _LIST = "/v2/droplets/{droplet_id}/actions"
 _READ, _UPDATE, _ACTIONS = "droplet:read", "droplet:update", "actions:read"
-_TAGGED = "droplet:read and tag:read"
 
 DROPLET_ACTIONS = Table(
     name="droplet_actions",
@@ -32,16 +32,18 @@ DROPLET_ACTIONS = Table(
         Column("action_id", "INTEGER", "the action's id", hidden=True),
         Column("per_page", "INTEGER", "rows a request brings, 1 to 200", hidden=True),
         Column("page", "INTEGER", "this page and no other, from 1", hidden=True),
-        Column("tag_name", "TEXT", "for acting: every Droplet of a tag", hidden=True),
+        Column("tag_name", "TEXT", "every Droplet that has this tag", hidden=True),
         Column("attributes", "TEXT", "for acting: a JSON object", hidden=True),
         Column(
             "after", "TEXT", "for acting: what to wait for, completed or ended", hidden=True
         ),
+        Column("since", "TEXT", "started then or later: 2026-11-17, -7 days", hidden=True),
     ),
     reads=Reads(
         parent=("droplet_id", "resource_id"),
         item=("action_id", "id"),
         keep=("resource_type", "droplet"),
+        since=("since", "started_at"),
         ended=("status", frozenset({"completed", "errored"})),
         get=Operation("dropletActions_get", "GET", f"{_LIST}/{{action_id}}", "action", _READ),
         list=Operation("dropletActions_list", "GET", _LIST, "actions", _READ),
@@ -64,11 +66,6 @@ DROPLET_ACTIONS = Table(
                 noun="Droplet",
             ),
         ),
-        # Without type GPU Droplets are left out, and with a tag no type is allowed.
-        targets=Targets(
-            Operation("droplets_list", "GET", "/v2/droplets", "droplets", _TAGGED),
-            kinds=({"type": "droplets"}, {"type": "gpus"}),
-            beside_tag=({"type": "gpus"},),
-        ),
     ),
+    owners=DROPLETS,
 )

@@ -8,6 +8,7 @@ Source: https://docs.digitalocean.com/reference/api/digitalocean/
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from string import Formatter
 from typing import Literal, NamedTuple
 
@@ -17,10 +18,15 @@ class Filter(NamedTuple):
 
     Attributes:
         parameter: its name in the query string, if not the column's.
+        scope: what a token needs besides.
+        tells: of a filter with which the API takes no part of a list: the column
+            in which a row lists its values, a JSON array, in capital letters or not.
     """
 
     column: str
     parameter: str = ""
+    scope: str = ""
+    tells: str = ""
 
 
 class Operation(NamedTuple):
@@ -33,6 +39,8 @@ class Operation(NamedTuple):
         filters: what may narrow a list. One of them goes with a request, the
             first that is bound: the API refuses some together.
         noun: what a POST acts on, as errors call it: Droplet.
+        parts: queries that give all of a list together; of what a filter that goes
+            with none of them narrows, the others' may be left out.
     """
 
     id: str
@@ -42,6 +50,38 @@ class Operation(NamedTuple):
     scope: str
     filters: tuple[Filter, ...] = ()
     noun: str = ""
+    parts: tuple[Mapping[str, str | int], ...] = ({},)
+
+    def queries(
+        self, narrowed: Mapping[str, str]
+    ) -> list[tuple[dict[str, str | int], tuple[str, str] | None]]:
+        """All that has to be asked for a list.
+
+        Args:
+            narrowed: the values of filters, by column.
+
+        Returns:
+            Of each request its query, and a column and a value that it has to list of
+            what comes, if the API does not see to that.
+
+        >>> tag = Filter("tag_name", tells="tags")
+        >>> parts = {"type": "droplets"}, {"type": "gpus"}
+        >>> lists = Operation("x", "GET", "/v2/droplets", "droplets", "", (tag,), parts=parts)
+        >>> lists.queries({"tag_name": "web"})
+        [({'tag_name': 'web'}, None), ({'type': 'gpus'}, ('tags', 'web'))]
+        """
+        bound = [f for f in self.filters if f.column in narrowed]
+        given: dict[str, str | int]
+        given = {f.parameter or f.column: narrowed[f.column] for f in bound}
+        for alone in (f for f in bound if f.tells):
+            left_out = alone.tells, narrowed[alone.column]
+            return [(given, None), *((dict(part), left_out) for part in self.parts[1:])]
+        return [({**part, **given}, None) for part in self.parts]
+
+    def scopes(self, query: Collection[str]) -> str:
+        """What a token needs for a request with these parameters, in words."""
+        filters = (f.scope for f in self.filters if (f.parameter or f.column) in query)
+        return " and ".join(filter(None, (self.scope, *filters)))
 
     @property
     def signature(self) -> str:

@@ -29,7 +29,9 @@ class Column:
     Attributes:
         json: it holds the API's value as JSON text.
         member: where in the API's object it is, if not under its own name;
-            ``region.slug`` is the member ``slug`` of the member ``region``.
+            ``region.slug`` is the member ``slug`` of the member ``region``, and
+            ``v4[public]`` the first object of the list ``v4`` whose type is public.
+        boolean: the API has true and false, and the column 1 and 0.
     """
 
     name: str
@@ -38,6 +40,7 @@ class Column:
     hidden: bool = False
     json: bool = False
     member: str = ""
+    boolean: bool = False
 
     @property
     def path(self) -> list[str]:
@@ -61,6 +64,8 @@ class Reads:
             the account-wide answers.
         ended: the column and the values of an object that will not change any more.
         pager: the columns that choose a page and its size.
+        since: the column that chooses from when on, and the one that has the time. As far
+            as anybody has seen, a list has the newest first; no document says so.
     """
 
     item: tuple[str, ...]
@@ -72,6 +77,7 @@ class Reads:
     keep: tuple[str, str] | None = None
     ended: tuple[str, frozenset[str]] | None = None
     pager: tuple[str, str] = ("page", "per_page")
+    since: tuple[str, str] | None = None
 
     @property
     def filters(self) -> tuple[Filter, ...]:
@@ -88,6 +94,7 @@ class Table:
     Attributes:
         columns: the hidden ones come last.
         noun: what its rows are about, as errors call it: Droplet.
+        owners: the table of the parents, if there is one.
     """
 
     name: str
@@ -95,6 +102,19 @@ class Table:
     columns: tuple[Column, ...]
     reads: Reads
     acts: Acts | None = None
+    owners: Table | None = None
+
+    @property
+    def of_owners(self) -> tuple[str, ...]:
+        """The hidden columns that narrow the list of the parents, and so what is read."""
+        filters = self.owners.reads.filters if self.owners else ()
+        return tuple(f.column for f in filters if f.column in self.hidden)
+
+    @property
+    def narrowing(self) -> tuple[str, ...]:
+        """The columns whose ``=`` narrows what is read, beside the keys."""
+        filters = tuple(f.column for f in self.reads.filters)
+        return (*filters, *self.of_owners, *(self.reads.since or ())[:1])
 
     @property
     def visible(self) -> tuple[Column, ...]:
@@ -109,8 +129,8 @@ class Table:
     @property
     def for_acting(self) -> tuple[str, ...]:
         """The columns that say what to do, and cannot be searched for."""
-        filters = (f.column for f in self.reads.filters)
-        searched = {*self.reads.parent, *self.reads.item, *self.reads.pager, *filters}
+        reads = self.reads
+        searched = {*reads.parent, *reads.item, *reads.pager, *self.narrowing}
         return tuple(name for name in self.hidden if name not in searched)
 
     @property

@@ -12,7 +12,8 @@ from dovtab.resources import DROPLET_ACTIONS
 from dovtab.simulator import Rules, Simulator
 from dovtab.simulator.clock import Clock
 
-COLUMNS = [c.name for c in DROPLET_ACTIONS.columns if c.name not in DROPLET_ACTIONS.for_acting]
+NOT_OF_A_ROW = {*DROPLET_ACTIONS.for_acting, *DROPLET_ACTIONS.narrowing}
+COLUMNS = [c.name for c in DROPLET_ACTIONS.columns if c.name not in NOT_OF_A_ROW]
 TYPES = ("reboot", "snapshot", "backup", "create")
 INVENTORY = [
     (1, "web", 1),

@@ -14,7 +14,7 @@ from itertools import chain, count
 from typing import Any
 
 from dovtab.api.settings import Settings
-from dovtab.engine.reading.planner import EQ
+from dovtab.engine.reading.constraint import EQ
 from dovtab.engine.session import Session
 from dovtab.engine.statement import Statement
 from dovtab.engine.table import IndexConstraint, IndexInfo, RecordTable, VirtualTable

@@ -60,10 +60,13 @@ class SmallApi:
             return _one("droplet", self.droplets, int(found[1]))
         # As the API does: names without regard to case.
         name, tag = query.get("name", [""])[0].lower(), query.get("tag_name", [None])[0]
+        is_gpu = query.get("type", [""])[0] == "gpus"
         matching = [
             d
             for d in self.droplets
-            if (not name or d["name"].lower() == name) and (tag is None or tag in d["tags"])
+            if (not name or d["name"].lower() == name)
+            and (tag is None or tag in d["tags"])
+            and d["gpu"] == is_gpu
         ]
         return _page("droplets", matching, query)
 

@@ -96,12 +96,12 @@ class After:
 
     def is_locked(self, post: Post) -> bool:
         """Whether that is so, as far as the API lists it."""
-        targets = self._table.acts.targets if self._table.acts else None
-        if targets is None or post.parent is None:
+        owners = self._table.owners
+        if owners is None or post.parent is None:
             return False
         lists = Lists(self._table, self._account, self._cancelled)
         try:
-            found = all_targets(targets, lists).get(post.parent)
+            found = all_targets(owners, lists).get(post.parent)
         except DovtabError:
             return False
         return found is not None and found.locked

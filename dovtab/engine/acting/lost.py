@@ -83,14 +83,13 @@ class Search:
         return {id: actions[0] if len(actions) == 1 else None for id, actions in found.items()}
 
     def _parents(self) -> list[int]:
-        post, acts = self._post, self._table.acts
+        post = self._post
         if post.parent is not None:
             return [post.parent]
         if post.targets is not None:
             return sorted(post.targets)
-        assert acts is not None
         assert post.tag_name is not None
-        return sorted(tagged(acts, self._lists, post.tag_name))
+        return sorted(tagged(self._table, self._lists, post.tag_name))
 
     def _look(self, parents: Iterable[int], seconds: float) -> dict[int, list[Object]]:
         return {id: self._candidates(id, seconds) for id in parents}

@@ -39,13 +39,12 @@ def targets_of(table: Table, account: Account, post: Post) -> Iterable[Target]:
     """
     if post.parent is not None:
         return [Target(post.parent, str(post.parent))]
-    settings, acts, tag_name = account.settings, table.acts, post.tag_name
+    settings, tag_name = account.settings, post.tag_name
     if not settings.max_actions:
         return []
-    assert acts is not None
     assert tag_name is not None
     try:
-        found = _look_up(account, post, lambda lists: tagged(acts, lists, tag_name), table)
+        found = _look_up(account, post, lambda lists: tagged(table, lists, tag_name), table)
     except Interrupted:
         raise
     except DovtabError as error:
@@ -120,11 +119,11 @@ def check_targets(table: Table, account: Account, post: Post, cancelled: Event) 
         TooManyActionsError: something has it now that was not counted.
         DovtabError: it cannot be counted.
     """
-    acts, tag_name = table.acts, post.tag_name
-    if post.targets is None or acts is None or tag_name is None:
+    tag_name = post.tag_name
+    if post.targets is None or tag_name is None:
         return
     try:
-        more = tagged(acts, Lists(table, account, cancelled), tag_name).keys() - post.targets
+        more = tagged(table, Lists(table, account, cancelled), tag_name).keys() - post.targets
         if more:
             raise TooManyActionsError(
                 f"{post.request}: not sent: {len(more)} more {table.noun}s have the tag than"
@@ -141,11 +140,11 @@ def known_targets(table: Table, account: Account) -> Mapping[int, Target] | str:
     Raises:
         Interrupted: somebody stopped it.
     """
-    targets = table.acts.targets if table.acts else None
-    if targets is None:
+    owners = table.owners
+    if owners is None:
         return "there is no list of them"
     try:
-        return _look_up(account, None, lambda lists: all_targets(targets, lists), table)
+        return _look_up(account, None, lambda lists: all_targets(owners, lists), table)
     except Interrupted:
         raise
     except DovtabError as error:

@@ -43,6 +43,15 @@ class Fetch:
         self._run_ahead = run_ahead
         self._under_way: set[Call[Answer]] = set()
 
+    @property
+    def now(self) -> float:
+        """Seconds since 1970."""
+        return self._account.clock.time()
+
+    def of(self, table: Table) -> Fetch:
+        """The same for another table of the account."""
+        return Fetch(table, self._account, self._run_ahead)
+
     def each(
         self,
         requests: Iterable[Request],

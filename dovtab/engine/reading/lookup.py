@@ -13,7 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from dovtab.api.pages import PER_PAGE_MAX
-from dovtab.engine.reading.planner import EVERYTHING, Argument
+from dovtab.engine.reading.planner import Argument
+from dovtab.engine.reading.refusal import EVERYTHING, why_refused
 from dovtab.engine.reading.values import SqlValue, integer, text
 from dovtab.errors import ArgumentError, NotAllowedError
 from dovtab.resources import Table
@@ -30,7 +31,7 @@ class Lookup:
         items: the actions, ascending.
         page: the one page to read.
         per_page: the page size.
-        filters: what narrows the list on the API's side, by column.
+        filters: what narrows the list beside the keys, by column: texts.
         row_limit: how many rows SQLite will take at most.
         siblings: Droplets that other scans of the statement are going to look for,
             because a set of them came beside the one of this scan.
@@ -66,20 +67,26 @@ def lookup(table: Table, arguments: Sequence[Argument], argv: Sequence[Value]) -
                 "; if this is a SELECT, let it name the columns that it wants, and not all"
             )
         if argument.how == "!":
-            raise ArgumentError(_why_refused(table, argument.name))
+            raise ArgumentError(why_refused(table, argument.name))
     few = any(argument.how == "?" for argument in arguments)
     arguments = [argument for argument in arguments if argument.how != "?"]
     keys: dict[tuple[str, ...], set[int]] = {}
     siblings: set[int] = set()
     numbered: dict[str, int] = {}
     filters: dict[str, str] = {}
-    narrowed = {f.column for f in table.reads.filters}
     for argument, value in zip(arguments, argv, strict=True):
         if argument.how == "is" and value is None:
             continue  # IS NULL is true of rows that no key leads to.
-        if argument.name in narrowed:
+        if argument.name in table.narrowing:
             words = text(value)
-            if words is None or filters.setdefault(argument.name, words) != words:
+            hidden = argument.name in table.hidden
+            # Nothing is called that; to the API it would be no filter at all.
+            if words is None or (hidden and not words.strip()):
+                return None
+            if not hidden:
+                # SQLite looks again, perhaps with a collation that ignores blanks.
+                words = words.rstrip(" ")
+            if words and filters.setdefault(argument.name, words) != words:
                 return None
             continue
         numbers = _integers(value)
@@ -123,29 +130,3 @@ def _check_pager(table: Table, numbered: dict[str, int]) -> None:
         raise ArgumentError(f"page must be 1 or more, not {page}")
     if per_page is not None and not 1 <= per_page <= PER_PAGE_MAX:
         raise ArgumentError(f"per_page must be from 1 to {PER_PAGE_MAX}, not {per_page}")
-
-
-def _why_refused(table: Table, column: str) -> str:
-    """Why a plan was refused over this column, and what to write instead."""
-    key = table.key
-    if column in table.for_acting:
-        return (
-            f"{column} is for starting actions: the API does not find actions by it (use {key})"
-        )
-    page, per_page = table.reads.pager
-    if column == per_page:
-        return (
-            f"{column} is how many rows a request brings, and not a value of a row: say"
-            f" {column} = ... in the same join, with a value that is known first"
-        )
-    if column == page:
-        owner = table.reads.parent[-1:]
-        others = f"; for the account's list, use {owner[0]} instead" if owner else ""
-        return (
-            f"a {column} is one of one list, and here it cannot be known which: say"
-            f" {key} = ... or {key} IN (...) beside it, of this table and with a value that"
-            f" is known first{others}"
-        )
-    if column == key:
-        return f"{table.name} has no list of everything: say {key} = ... or {key} IN (...)"
-    return f"{column} narrows what is asked for: say {column} = ..., with a value known first"

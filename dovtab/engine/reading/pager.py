@@ -9,7 +9,7 @@ Source: https://docs.digitalocean.com/reference/api/digitalocean/#section/Introd
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import Protocol
 
@@ -44,7 +44,7 @@ def read_list(
     first_size: int = PER_PAGE_MAX,
     *,
     per_page: int = PER_PAGE_MAX,
-    row_limit: int | None = None,
+    wanted: Callable[[int], int] = lambda total: total,
 ) -> Iterator[tuple[Request, list[R]]]:
     """Each page's request, and its rows that no page had before.
 
@@ -54,7 +54,8 @@ def read_list(
         first: its first page, which has come.
         first_size, per_page: the sizes of that and of the others. If they differ, and
             more is wanted than the first has, it is read again in the others' size.
-        row_limit: how many rows are wanted at most; None: all.
+        wanted: how many rows of so many are going to be wanted, as far as is known by
+            now; fewer pages are then asked for at once.
 
     Raises:
         AnswerError: the list is not whole, or not there any more.
@@ -64,10 +65,10 @@ def read_list(
     yield page_request(request, 1, first_size), listing.take(first)
     if first_size != per_page:
         listing.restart()
-    promised = first.total if row_limit is None else min(first.total, row_limit)
     while listing.next_page is not None:
         # As many as the total promises, side by side; then, if need be, one by one.
-        start, end = listing.next_page, 0 if listing.again else -(-promised // per_page)
+        promised = 0 if listing.again else wanted(first.total)
+        start, end = listing.next_page, -(-promised // per_page)
         numbers = range(start, max(start, end) + 1)
         # Made as they are sent: the total is the server's word, and may be any number.
         asked = (page_request(request, number, per_page) for number in numbers)

@@ -23,36 +23,16 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
+from dovtab.engine.reading.constraint import EQ, IS, LIMIT, OFFSET, Constraint
+from dovtab.engine.reading.refusal import hidden_narrowing, refused
 from dovtab.resources import Operation, Table
-
-# https://sqlite.org/c3ref/c_index_constraint_eq.html
-EQ, ISNOTNULL, ISNULL, IS, LIMIT, OFFSET = 2, 70, 71, 72, 73, 74
 
 # Units: SQLite's, about one row of a table of its own. A request takes as long as
 # many thousands of these. SQLite takes a table it knows nothing of for a million
 # rows, so reading the whole account has to look worse than a million lists, and a
 # plan that only says why it cannot be worse than anything that can.
 GET_COST, LIST_COST, ACCOUNT_COST, REFUSED_COST = 1e3, 1e4, 1e12, 1e99
-# Who looks at every column, as UPDATE does, means none of them in particular.
-EVERYTHING = "*"
 ROWS_IN_LIST, ROWS_IN_PAGE, ROWS_IN_ACCOUNT, VALUES_IN_SET = 50, 200, 1_000_000, 25
-
-
-@dataclass(frozen=True, slots=True)
-class Constraint:
-    """A term of the WHERE clause as xBestIndex sees it.
-
-    Attributes:
-        column: its name; the rowid is ``id``; None for LIMIT and OFFSET.
-        op: one of SQLite's SQLITE_INDEX_CONSTRAINT numbers.
-        usable: whether its value is known before this table is read.
-        is_in: whether it is an IN whose values can come all at once.
-    """
-
-    column: str | None
-    op: int
-    usable: bool = True
-    is_in: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,15 +92,15 @@ def plan(
     pager = {c.column: c for c in reversed(bound) if c.column in reads.pager}
     # Both are of a list: a single object is on no page, and has no tag it was found by.
     paged = reads.pager[0] in used
-    only_lists = paged or _hidden_filters(table, used)
+    only_lists = paged or hidden_narrowing(table, used)
     items = [] if only_lists else [c for c in bound if c.column in reads.item]
-    operation = _operation(table, parents, items)
-    filters = _filters(operation, bound)
-    refused = _refused(table, constraints, used, parents=parents, filters=filters, sizes=pager)
-    if refused in reads.pager and used >= {column.name for column in table.columns}:
-        refused = EVERYTHING
-    if refused or operation is None:
-        return _refusal(table, refused or table.key, len(constraints))
+    # The owners are looked for, and are then the parents.
+    owners = [c for c in bound if c.column in table.of_owners]
+    operation = _operation(table, parents or owners, items)
+    filters = [*_filters(operation, bound), *owners, *_since(table, bound)]
+    column = refused(table, constraints, used, parents=parents, filters=filters, sizes=pager)
+    if column or operation is None:
+        return _refusal(table, column or table.key, len(constraints))
     keys = [*parents, *items] if operation.item is not None else parents
     taken = [*keys, *pager.values(), *filters]
     whole = operation.item is None and (operation is reads.list or not reads.parent)
@@ -132,6 +112,8 @@ def plan(
         few = bool(rest) or not all(c.usable for c in limits)
         taken += [] if few else limits
     cost, rows = _estimate(table, operation, one_page=reads.pager[0] in pager)
+    if owners and not parents:
+        cost, rows = cost * VALUES_IN_SET, rows * VALUES_IN_SET
     return _plan(table, operation, constraints, taken, cost, rows, few=few)
 
 
@@ -152,17 +134,16 @@ def read_idx_str(idx_str: str) -> tuple[str, list[Argument]]:
     return signature, arguments
 
 
-def _hidden_filters(table: Table, used: Collection[str]) -> list[str]:
-    """The columns of these that have no value but the one that they are bound to."""
-    filters = (f.column for f in table.reads.filters)
-    return [name for name in filters if name in table.hidden and name in used]
-
-
 def _filters(operation: Operation | None, bound: Sequence[Constraint]) -> list[Constraint]:
     """The one that goes with the request: the first that the operation lists."""
     found = {c.column: c for c in reversed(bound)}
     listed = operation.filters if operation else ()
     return [found[f.column] for f in listed if f.column in found][:1]
+
+
+def _since(table: Table, bound: Sequence[Constraint]) -> list[Constraint]:
+    since = (table.reads.since or ())[:1]
+    return [c for c in bound if c.column in since]
 
 
 def _operation(
@@ -178,53 +159,6 @@ def _operation(
         (reads.account_list, True),
     )
     return next((operation for operation, fits in candidates if operation and fits), None)
-
-
-def _refused(
-    table: Table,
-    constraints: Sequence[Constraint],
-    used: Collection[str],
-    *,
-    parents: Sequence[Constraint],
-    filters: Sequence[Constraint],
-    sizes: Collection[str],
-) -> str | None:
-    """The column over which no request can give the rows that the statement means."""
-    reads, compared = table.reads, [c for c in constraints if c.op not in (ISNULL, ISNOTNULL)]
-    for constraint in compared:
-        # Reading it as NULL would drop every row without a word.
-        if constraint.column in table.for_acting:
-            return constraint.column
-    for name in _hidden_filters(table, used):
-        if name not in {c.column for c in filters}:
-            return name
-    later = {c.column for c in compared if not c.usable and c.op in (EQ, IS)}
-    page, per_page = reads.pager
-    if page in later or (page in used and _is_ambiguous(table, compared, used, parents)):
-        return page
-    # How many rows a request brings is no property of a row: unless it is bound,
-    # whatever it is compared with would drop rows without a word.
-    return per_page if per_page in used and per_page not in sizes else None
-
-
-def _is_ambiguous(
-    table: Table,
-    compared: Sequence[Constraint],
-    used: Collection[str],
-    parents: Sequence[Constraint],
-) -> bool:
-    """Whether a Droplet is named, but not as that whose list the page is of.
-
-    Page 1 of the account's list is not what page 1 of a Droplet's has of it. A term
-    that is part of an OR, or of an outer join, is not among the constraints, and shows
-    only in what is looked at. ``resource_id`` is looked at by every SELECT *; a page
-    has nothing to do with it, and it is refused where it is seen to be compared.
-    """
-    key, *others = table.reads.parent or ("",)
-    if key in {c.column for c in parents}:
-        return False
-    keys = {c.column for c in compared if c.op in (EQ, IS)}
-    return key in used or not keys.isdisjoint(others)
 
 
 def _refusal(table: Table, column: str, constraints: int) -> Plan:

@@ -23,6 +23,7 @@ from dovtab.errors import AnswerError
 from dovtab.resources import Cell, Column, Row, Table
 
 Object = dict[str, Json]
+_DOCUMENTED = {bool: "true or false", int: "an integer", str: "a text"}
 
 
 def read_rows(table: Table, request: Request, answer: Json) -> Page[Row]:
@@ -78,6 +79,13 @@ def read_started(table: Table, request: Request, answer: Json) -> list[Object]:
 def is_object(item: Json) -> TypeGuard[Object]:
     """Whether this is an object with an id that SQLite can hold."""
     return isinstance(item, dict) and _is_id(item.get("id"))
+
+
+def has_listed(values: Json, value: str) -> bool:
+    """Whether a list, or a JSON array, has this text, in capital letters or not."""
+    listed = orjson.loads(values) if isinstance(values, str) else values
+    texts = listed if isinstance(listed, list) else []
+    return value.lower() in [text.lower() for text in texts if isinstance(text, str)]
 
 
 def complete(
@@ -196,12 +204,14 @@ def _read_column(column: Column, cells: Sequence[Json], where: object) -> Sequen
             return _json_texts(cells)
         except orjson.JSONEncodeError:
             raise AnswerError(f"{where}: {column.name} is nested too deeply") from None
-    wanted = int if column.type == "INTEGER" else str
+    wanted = bool if column.boolean else int if column.type == "INTEGER" else str
     for kind in set(map(type, cells)) - {wanted, type(None)}:
         raise AnswerError(
             f"{where}: {column.name} is a {kind.__name__}, where the API documents"
-            f" {'an integer' if wanted is int else 'a text'}"
+            f" {_DOCUMENTED[wanted]}"
         )
+    if wanted is bool:
+        return [None if cell is None else int(cell) for cell in cells]
     if wanted is int:
         numbers = [cell for cell in cells if cell is not None]
         if numbers and not -(2**63) <= min(numbers) <= max(numbers) < 2**63:
@@ -212,12 +222,17 @@ def _read_column(column: Column, cells: Sequence[Json], where: object) -> Sequen
 def _member(column: Column, member: str, cell: Json, where: object) -> Json:
     if cell is None:
         return None
+    member, _, kind = member.rstrip("]").partition("[")
     if not isinstance(cell, dict):
         raise AnswerError(
             f"{where}: {column.name} is read from a {type(cell).__name__}, where the API"
             " documents an object"
         )
-    return cell.get(member)
+    found = cell.get(member)
+    if not kind:
+        return found
+    objects = found if isinstance(found, list) else []
+    return next((o for o in objects if isinstance(o, dict) and o.get("type") == kind), None)
 
 
 def _json_texts(cells: Sequence[Json]) -> list[str | None]:

@@ -9,7 +9,7 @@ Source: https://docs.digitalocean.com/reference/api/digitalocean/#tag/Droplet-Ac
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from dovtab.api.exchange import Request
@@ -18,9 +18,10 @@ from dovtab.engine.reading.fetch import Fetch
 from dovtab.engine.reading.lookup import Lookup, Value, lookup
 from dovtab.engine.reading.pager import page_request, read_list
 from dovtab.engine.reading.planner import read_idx_str
-from dovtab.engine.reading.rows import complete
+from dovtab.engine.reading.rows import complete, has_listed
+from dovtab.engine.reading.since import Since, moment, seconds
 from dovtab.engine.statement import Statement
-from dovtab.resources import Operation, Row, Table
+from dovtab.resources import Cell, Operation, Row, Table
 
 
 class LastPage(list[Row]):
@@ -78,32 +79,67 @@ class _Reader:
 
     def lists(self) -> Iterator[list[Row]]:
         """Page by page: a list for each parent, or the account's; a parent that is gone has none."""
-        reads, parents = self.table.reads, self.sought.parents
+        moment = self._moment()
+        reads, parents = self.table.reads, self._parents()
+        must: Sequence[tuple[str, str] | None]
         if parents is not None and reads.list is not None:
-            first = [self._first(reads.list, parent) for parent in parents]
-            siblings = [self._first(reads.list, parent) for parent in self.sought.siblings]
+            first = [self._first(reads.list, parent=parent) for parent in parents]
+            siblings = [
+                self._first(reads.list, parent=parent) for parent in self.sought.siblings
+            ]
+            must = [None] * len(first)
         else:
             assert reads.account_list is not None
-            first, siblings = [self._first(reads.account_list)], []
-        for request, page in self._pages(first, siblings):
+            asked = reads.account_list.queries(self.sought.filters)
+            first = [self._first(reads.account_list, query=query) for query, _ in asked]
+            siblings, must = [], [tell for _, tell in asked]
+        # An object may be in more than one part of a list, and is one row.
+        seen: set[Cell] = set()
+        for (request, page), tells in zip(self._pages(first, siblings), must, strict=True):
             if page is not None:
-                yield from self._list(request, page)
+                since = None if moment is None else Since(moment)
+                for rows in self._list(request, page, since):
+                    yield self._only(rows, tells, seen) if len(first) > 1 else rows
 
-    def _first(self, operation: Operation, parent: int | None = None) -> Request:
+    def _parents(self) -> Sequence[int] | None:
+        """The parents, ascending, if some are sought; the owners are asked for where need be."""
+        owners, filters = self.table.owners, self.sought.filters
+        of_owners = {name: filters[name] for name in self.table.of_owners if name in filters}
+        if owners is None or not of_owners:
+            return self.sought.parents
+        reader = _Reader(
+            owners, Lookup(filters=of_owners), self.fetch.of(owners), self.statement
+        )
+        found = {row[0] for rows in reader.lists() for row in rows}
+        sought = (
+            found if self.sought.parents is None else found.intersection(self.sought.parents)
+        )
+        return sorted(id for id in sought if isinstance(id, int))
+
+    def _only(
+        self, rows: list[Row], tells: tuple[str, str] | None, seen: set[Cell]
+    ) -> list[Row]:
+        """The rows that had not come, and that say of themselves what they must."""
+        if tells is not None:
+            place = [column.name for column in self.table.columns].index(tells[0])
+            rows = [row for row in rows if has_listed(row[place], tells[1])]
+        new = [row for row in rows if row[0] not in seen]
+        seen.update(row[0] for row in new)
+        return new
+
+    def _first(
+        self,
+        operation: Operation,
+        *,
+        parent: int | None = None,
+        query: Mapping[str, str | int] | None = None,
+    ) -> Request:
         path = {} if parent is None else {self.table.reads.parent[0]: parent}
         return page_request(
-            Request(operation, path, self._query(operation)),
+            Request(operation, path, dict(query or {})),
             self.sought.page or 1,
             self._first_page_size(),
         )
-
-    def _query(self, operation: Operation) -> dict[str, str | int]:
-        values = self.sought.filters
-        return {
-            f.parameter or f.column: values[f.column]
-            for f in operation.filters
-            if f.column in values
-        }
 
     def _pages(
         self, requests: Sequence[Request], siblings: Iterable[Request]
@@ -116,25 +152,53 @@ class _Reader:
             count = len(requests)
             yield from self.fetch.each(requests, self.statement, count=count, slow_start=few)
 
-    def _list(self, request: Request, first: Page[Row]) -> Iterator[list[Row]]:
+    def _list(
+        self, request: Request, first: Page[Row], since: Since | None
+    ) -> Iterator[list[Row]]:
         """The pages of a list whose first page has come."""
         if self.sought.page is not None:
-            yield self._rows(request, first.rows)
+            yield self._rows(request, self._started(first.rows, since))
             return
-        query = self._query(request.operation)
+        query = {k: v for k, v in request.query.items() if k not in self.table.reads.pager}
         pages = read_list(
             Request(request.operation, request.parameters, query),
             self._more,
             first,
             self._first_page_size(),
             per_page=self.sought.per_page or PER_PAGE_MAX,
-            row_limit=self.sought.row_limit,
+            wanted=self._wanted(since),
         )
         try:
             for asked, rows in pages:
-                yield self._rows(asked, rows)
+                yield self._rows(asked, self._started(rows, since))
+                if since is not None and since.is_over:
+                    return
         except _Unknown:
             return
+
+    def _wanted(self, since: Since | None) -> Callable[[int], int]:
+        """How many rows of a list are going to be wanted."""
+        limit = self.sought.row_limit
+        if since is not None:
+            return since.expected
+        return lambda total: total if limit is None else min(total, limit)
+
+    def _moment(self) -> float | None:
+        """From when on rows are sought, if it was said."""
+        column, _ = self.table.reads.since or ("", "")
+        text, moments = self.sought.filters.get(column), self.statement.moments
+        if text is None:
+            return None
+        if text not in moments:
+            moments[text] = moment(text, self.fetch.now)
+        return moments[text]
+
+    def _started(self, rows: list[Row], since: Since | None) -> list[Row]:
+        if since is None or self.table.reads.since is None:
+            return rows
+        place = [column.name for column in self.table.visible].index(self.table.reads.since[1])
+        times = [seconds(row[place]) for row in rows]
+        return [row for row, wanted in zip(rows, since.take(times), strict=True) if wanted]
 
     def _more(
         self, requests: Iterable[Request], *, count: int, fresh: bool

@@ -109,7 +109,8 @@ class Checks:
     """
 
     def __init__(self, session: Session) -> None:
-        self.shadow = Shadow(module.name for module in session.manifest.modules)
+        modules = session.manifest.modules
+        self.shadow = Shadow(module.name for module in modules if not module.may_be_hidden)
         self._statements = session.statements
 
     def __call__(self, connection: apsw.Connection, sql: str) -> None:

@@ -52,7 +52,14 @@ def test_whatever_was_there_comes_once(
     server = Server(count, arrivals)
     first = server.page(page_request(LIST, 1, first_size))
     there = set(server.ids)
-    pages = read_list(LIST, server.get, first, first_size, per_page=size, row_limit=limit)
+    pages = read_list(
+        LIST,
+        server.get,
+        first,
+        first_size,
+        per_page=size,
+        wanted=lambda total: total if limit is None else min(total, limit),
+    )
     found: list[int] = []
     try:
         found += [id for _, rows in pages for (id,) in rows]

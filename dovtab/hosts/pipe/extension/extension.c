@@ -46,8 +46,10 @@ static int register_all(Channel *channel, Reader *manifest, char **error) {
     for (i = 0; i < count && rc == SQLITE_OK; i++) {
         char *name = read_text(manifest);
         int creatable = (int)read_u8(manifest), writable = (int)read_u8(manifest);
+        /* Of a table that is only read people may have one of their own. */
+        int may_be_hidden = creatable && !writable;
         if (manifest->bad) rc = SQLITE_CORRUPT;
-        else if (is_hidden(channel, name, error)) rc = SQLITE_ERROR;
+        else if (!may_be_hidden && is_hidden(channel, name, error)) rc = SQLITE_ERROR;
         else rc = module_register(channel, name, creatable, writable);
         free(name);
     }
