@@ -42,6 +42,12 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "home" / ".config"))
 
 
+@pytest.fixture
+def one_by_one(monkeypatch: pytest.MonkeyPatch, clean_environment: None) -> None:
+    """Each Droplet's own list is read, however many they are: that is what a test is about."""
+    monkeypatch.setenv("DOVTAB_ACCOUNT_LIST", "off")
+
+
 @pytest.fixture(autouse=True)
 def nothing_left_running() -> Iterator[None]:
     """Requests of a statement that was stopped end with their server."""

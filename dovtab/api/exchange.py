@@ -24,6 +24,7 @@ class Request:
         parameters: the path's, by name.
         query: what follows the ``?``, in order.
         body: the JSON object of a POST.
+        since: seconds since 1970; what started earlier is not wanted. It is not sent.
         path: the path and the query, as they go over the wire.
 
     >>> from dovtab.resources import DROPLET_ACTIONS
@@ -35,6 +36,7 @@ class Request:
     parameters: dict[str, int] = field(default_factory=dict)
     query: dict[str, str | int] = field(default_factory=dict)
     body: dict[str, Json] | None = None
+    since: float | None = None
     path: str = field(init=False)
 
     @property

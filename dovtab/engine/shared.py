@@ -15,6 +15,7 @@ from dovtab.api.quota import Quota
 from dovtab.api.token import Token
 from dovtab.engine.acting.claims import Claims
 from dovtab.engine.reading.cache import Cache
+from dovtab.engine.reading.lengths import Lengths
 
 
 class Shared:
@@ -32,6 +33,7 @@ class Shared:
         self.client = Client(api_url, token)
         self.quota = Quota()
         self.cache = Cache()
+        self.lengths = Lengths()
         self.claims = claims
         self.users: weakref.WeakSet[object] = weakref.WeakSet()
 

@@ -16,6 +16,7 @@ _FIRST = re.compile(rf"{_BLANKS}(\w*){_BLANKS}(\w*)", re.S)
 _NOT_SQL = re.compile(
     r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|`[^`]*`|\[[^]]*\]|--[^\n]*|/\*.*?\*/", re.S
 )
+_STOPS = re.compile(r"\b(?:limit|exists|case|coalesce|ifnull|iif)\b", re.I)
 _RETURNING = re.compile(r"\breturning\b", re.I)
 
 
@@ -42,3 +43,12 @@ def has_returning(sql: str) -> bool:
     True
     """
     return _RETURNING.search(_NOT_SQL.sub(" ", sql)) is not None
+
+
+def may_stop_early(sql: str) -> bool:
+    """Whether a statement has a word of those that leave rows or terms unread.
+
+    >>> [may_stop_early(f"SELECT 1 FROM t {rest}") for rest in ("-- limit", "LIMIT 1")]
+    [False, True]
+    """
+    return _STOPS.search(_NOT_SQL.sub(" ", sql)) is not None

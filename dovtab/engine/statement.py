@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from dovtab.engine.acting.reach import Reach, Target
+from dovtab.engine.reading.covering import Covering
 from dovtab.engine.reading.held import Held
 from dovtab.engine.reading.predictor import Predictor
 from dovtab.engine.reading.prefetch import Outstanding, Prefetch
@@ -39,6 +40,10 @@ class Statement:
         reach: what its functions have acted on.
         targets: all that can be acted on, if it has looked, or why it could not.
         alone: why it cannot be run ahead, as far as anybody has tried.
+        covering: what has been read in place of many requests, by account, table and moment;
+            None: that was given up.
+        cover_at: how many requests have to be made before such a thing is thought of.
+        attempts: how often one of its requests may be sent; None: as always.
         progress: there if it can say more than its requests do of how far it is.
         moments: what texts about time mean in it; its "now" does not move.
         at_end: to be called when it ends.
@@ -49,7 +54,10 @@ class Statement:
         "actions",
         "alone",
         "at_end",
+        "attempts",
         "bindings",
+        "cover_at",
+        "covering",
         "held",
         "left",
         "moments",
@@ -89,6 +97,9 @@ class Statement:
         self.post_results: dict[tuple[object, ...], str] = {}
         self.reach = Reach()
         self.targets: Mapping[int, Target] | str | None = None
+        self.covering: dict[tuple[object, ...], Covering | None] = {}
+        self.cover_at = 0
+        self.attempts: int | None = None
         self.progress: Callable[[], str] | None = None
         self.moments: dict[str, float] = {}
         self.at_end: list[Callable[[], None]] = []
@@ -108,7 +119,7 @@ class Statement:
         """The same once more, to be run only to see what it is going to ask for."""
         copy = Statement(self.text, reads=self.reads, bindings=self.bindings)
         copy.started_ns, copy.prefetch, copy.held = self.started_ns, self.prefetch, self.held
-        copy.original, copy.moments = self, self.moments
+        copy.original, copy.moments, copy.covering = self, self.moments, self.covering
         copy.predictor = Predictor(self.prefetch, time.monotonic)
         return copy
 

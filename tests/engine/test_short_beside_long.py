@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import apsw
+import pytest
 
 from dovtab.api.quota import MINUTE_REQUESTS
 from dovtab.engine.account import LONG_REQUESTS, PLACES_FOR_SHORT
 from dovtab.simulator import Simulator
 from shared_clock import SharedClock
+
+pytestmark = pytest.mark.usefixtures("one_by_one")
 
 COUNT = 300
 

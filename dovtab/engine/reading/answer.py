@@ -26,17 +26,22 @@ class Answer:
     """A page, or None for "there is no such thing", or the error that it cannot be read.
 
     Args:
-        exchange: has brought an answer, or the API's word that there is nothing.
+        exchange: has brought an answer, or the API's word that there is nothing; None: the
+            page is there, and its rows are somebody else's.
     """
 
-    def __init__(self, table: Table, exchange: Exchange) -> None:
+    def __init__(
+        self, table: Table, exchange: Exchange | None, page: Page[Row] | None = None
+    ) -> None:
         self._lock = threading.Lock()
         self._table = table
-        self._exchange: Exchange | None = exchange
-        self._page: Page[Row] | None = None
+        self._exchange = exchange
+        self._page = page
         self._packed: bytes | None = None
         self._error: AnswerError | None = None
-        self._weight = 1 + len(exchange.body or b"") // BYTES_PER_ROW
+        self._weight = 0
+        if exchange is not None:
+            self._weight = 1 + len(exchange.body or b"") // BYTES_PER_ROW
 
     @property
     def weight(self) -> int:

@@ -7,20 +7,27 @@ never fails what would not have failed.
 
 from __future__ import annotations
 
+import sys
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from functools import partial
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from dovtab.api.exchange import Request
 from dovtab.api.pages import Page
 from dovtab.engine.account import Account
 from dovtab.engine.call import Call
 from dovtab.engine.reading.answer import Answer
+from dovtab.engine.reading.cover import Cover, Each
+from dovtab.engine.reading.covering import FEWEST, can_cover
 from dovtab.engine.reading.predictor import Predictor
 from dovtab.engine.reading.prefetch import Key, Send
-from dovtab.engine.reading.source import Pending, Source
+from dovtab.engine.reading.source import Ahead, Pending, Source
+from dovtab.engine.sql import may_stop_early
 from dovtab.engine.statement import Statement
 from dovtab.resources import Row, Table
+
+# Of a statement that may not want all that is predicted, so many are asked for one by one
+# before anybody looks whether one list would do.
+FIRST_ASKED_FOR = 20
 
 
 class Fetch:
@@ -123,6 +130,49 @@ class Fetch:
         finally:
             pending.release()
 
+    def cover(self, requests: Sequence[Request], statement: Statement) -> None:
+        """All of these are wanted: read one list in their place, if it is shorter."""
+        settings, source = self._account.settings, self._source
+        fewest = max(FEWEST, settings.concurrency)
+        if statement.predictor is not None or not settings.account_list:
+            return
+        able = [request for request in requests if can_cover(source.table, request)]
+        unknown = [request for request in able if source.find(request, statement) is None]
+        if (
+            len(unknown) <= fewest
+            or source.covering_key(unknown[0].since) in statement.covering
+        ):
+            return
+        witness = source.begin(unknown[0], statement)
+        try:
+            Cover(source, unknown, statement, self._each_of).read(witness)
+            source.wait(witness, statement)
+        finally:
+            witness.release()
+
+    def _cover_predicted(self, pending: Pending, statement: Statement) -> None:
+        """The same for what a join is going to ask for."""
+        statement.cover_at, settings = sys.maxsize, self._account.settings
+        if not settings.account_list:
+            return
+        groups: dict[tuple[object, ...], list[Ahead]] = {}
+        for send in statement.prefetch.predictions:
+            if isinstance(send, Ahead) and can_cover(send.source.table, send.request):
+                key = send.source.covering_key(send.request.since)
+                groups.setdefault(key, []).append(send)
+        own = self._source.covering_key(pending.request.since)
+        asked = statement.prefetch.asked if may_stop_early(statement.text) else None
+        for key, found in groups.items():
+            if len(found) > max(FEWEST, settings.concurrency) and key not in statement.covering:
+                requests = [send.request for send in found]
+                source = found[0].source
+                each_of = Fetch(source.table, source.account)._each_of
+                attempt = Cover(source, requests, statement, each_of)
+                attempt.read(pending if key == own else None, asked=asked)
+
+    def _each_of(self, table: Table) -> Each:
+        return self.of(table).each
+
     def _read_ahead(
         self,
         upcoming: Iterator[Request],
@@ -156,14 +206,16 @@ class Fetch:
         on_its_way = pending.call is not None and pending.generation is None
         missed = on_its_way and prefetch.missed(source.key(pending.request))
         if missed and prefetch.should_predict:
-            wanted = {
-                source.key(request): partial(source.prefetch, request, statement)
-                for request in siblings
-            }
+            wanted = {source.key(r): Ahead(source, r, statement) for r in siblings}
+            # How many of a set are wanted nobody knows.
+            is_sure = not wanted and not may_stop_early(statement.text)
+            statement.cover_at = 0 if is_sure else FIRST_ASKED_FOR
             if wanted:
                 prefetch.will_want(wanted)
             elif self._run_ahead is not None:
                 prefetch.predicted(_predict(statement, self._run_ahead))
+        if prefetch.asked >= statement.cover_at:
+            self._cover_predicted(pending, statement)
         while (following := prefetch.next(self._account.settings.concurrency)) is not None:
             _, send = following
             if not send():
@@ -174,7 +226,7 @@ class Fetch:
     ) -> Page[Row] | None:
         """In a speculative run: what is known of it; that it would be asked for is noted."""
         source, known = self._source, self._source.find(request, statement)
-        send = partial(source.prefetch, request, statement.original)
+        send = Ahead(source, request, statement.original)
         predictor.record(source.key(request), send, known=known is not None)
         return None if known is None else known.page()
 

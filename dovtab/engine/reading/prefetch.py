@@ -103,6 +103,11 @@ class Prefetch:
         """How many different answers have been wanted so far."""
         return len(self._asked)
 
+    @property
+    def predictions(self) -> list[Send]:
+        """What is predicted and has not been sent."""
+        return list(self._predicted.values())
+
     def is_outstanding(self, key: Key) -> bool:
         """Whether it has been sent and not been wanted yet."""
         return key in self._outstanding

@@ -10,7 +10,7 @@ Source: https://docs.digitalocean.com/reference/api/digitalocean/#tag/Droplet-Ac
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dovtab.api.exchange import Request
 from dovtab.api.pages import PER_PAGE_MAX, Page
@@ -70,6 +70,7 @@ class _Reader:
         requests = [
             Request(operation, {**path, reads.item[0]: id}) for id in self.sought.items or ()
         ]
+        self.fetch.cover(requests, self.statement)
         for number, (request, page) in enumerate(self._pages(requests, []), start=1):
             rows = self._rows(request, page.rows if page else [])
             if parents and not alone:
@@ -83,15 +84,16 @@ class _Reader:
         reads, parents = self.table.reads, self._parents()
         must: Sequence[tuple[str, str] | None]
         if parents is not None and reads.list is not None:
-            first = [self._first(reads.list, parent=parent) for parent in parents]
-            siblings = [
-                self._first(reads.list, parent=parent) for parent in self.sought.siblings
-            ]
+            first = [self._first(reads.list, moment, parent=parent) for parent in parents]
+            others = self.sought.siblings
+            siblings = [self._first(reads.list, moment, parent=parent) for parent in others]
+            if not (self.sought.few or self.sought.row_limit or self.sought.page):
+                self.fetch.cover(first, self.statement)
             must = [None] * len(first)
         else:
             assert reads.account_list is not None
             asked = reads.account_list.queries(self.sought.filters)
-            first = [self._first(reads.account_list, query=query) for query, _ in asked]
+            first = [self._first(reads.account_list, moment, query=query) for query, _ in asked]
             siblings, must = [], [tell for _, tell in asked]
         # An object may be in more than one part of a list, and is one row.
         seen: set[Cell] = set()
@@ -130,13 +132,14 @@ class _Reader:
     def _first(
         self,
         operation: Operation,
+        moment: float | None,
         *,
         parent: int | None = None,
         query: Mapping[str, str | int] | None = None,
     ) -> Request:
         path = {} if parent is None else {self.table.reads.parent[0]: parent}
         return page_request(
-            Request(operation, path, dict(query or {})),
+            Request(operation, path, dict(query or {}), since=moment),
             self.sought.page or 1,
             self._first_page_size(),
         )
@@ -161,7 +164,7 @@ class _Reader:
             return
         query = {k: v for k, v in request.query.items() if k not in self.table.reads.pager}
         pages = read_list(
-            Request(request.operation, request.parameters, query),
+            replace(request, query=query),
             self._more,
             first,
             self._first_page_size(),

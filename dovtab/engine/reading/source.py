@@ -49,16 +49,30 @@ class Pending:
             self.call.release()
 
 
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """A request that is going to be wanted; calling it sends it."""
+
+    source: Source
+    request: Request
+    statement: Statement
+
+    def __call__(self) -> bool:
+        """See `Source.prefetch`."""
+        return self.source.prefetch(self.request, self.statement)
+
+
 class Source:
     """The answers to the GETs of a table, in one account."""
 
     def __init__(self, table: Table, account: Account) -> None:
         self.account = account
-        self._table = table
+        self.table = table
 
     def key(self, request: Request) -> Key:
         """The name of the answer, among those of all accounts."""
-        return self.account.shared(), self._table.name, request.path
+        since = "" if request.since is None else f" since {request.since}"
+        return self.account.shared(), self.table.name, request.path + since
 
     def find(self, request: Request, statement: Statement) -> Answer | None:
         """What is known and good for this statement, and can be read.
@@ -69,6 +83,9 @@ class Source:
         held = statement.held.find(self.key(request))
         if held is not None:
             return cast("Answer", held)
+        covered = self._covered(request, statement)
+        if covered is not None:
+            return covered
         cache = self.account.shared().cache
         answer = cache.find(
             self._name(request),
@@ -85,6 +102,20 @@ class Source:
             cache.drop(self._name(request), answer)
             return None
         return answer
+
+    def _covered(self, request: Request, statement: Statement) -> Answer | None:
+        """The answer out of what was read in place of it, unless something was started since."""
+        generation = self.account.shared().cache.generation()
+        for moment in {None, request.since}:
+            covering = statement.covering.get(self.covering_key(moment))
+            is_good = covering is not None and covering.generation == generation
+            if covering is not None and is_good and covering.answers(request):
+                return Answer(self.table, None, covering.page(request))
+        return None
+
+    def covering_key(self, since: float | None) -> tuple[object, ...]:
+        """The name of what may be read in place of many of its requests."""
+        return self.account.shared(), self.table.name, since
 
     def begin(self, request: Request, statement: Statement, *, fresh: bool = False) -> Pending:
         """See that the answer comes; it waits for the quota if it must.
@@ -141,7 +172,7 @@ class Source:
             return None
         try:
             if pending.exchange is not None:
-                statement.spend(account.settings.max_requests, self._table.key)
+                statement.spend(account.settings.max_requests, self.table.key)
         except BaseException:
             pending.release()
             raise
@@ -149,11 +180,12 @@ class Source:
 
     def _send(self, request: Request, statement: Statement | None) -> Pending:
         if statement is not None:
-            statement.spend(self.account.settings.max_requests, self._table.key)
+            statement.spend(self.account.settings.max_requests, self.table.key)
         self.account.acquire(request, statement)
         exchange = self.account.record(request)
         exchange.look_ahead = statement.alone if statement is not None else ""
-        return Pending(request, call=self._launch(exchange), exchange=exchange)
+        attempts = statement.attempts if statement is not None else None
+        return Pending(request, call=self._launch(exchange, attempts), exchange=exchange)
 
     def wait(self, pending: Pending, statement: Statement) -> Page[Row] | None:
         """The page, which the statement then holds; None: there is no such thing.
@@ -220,7 +252,7 @@ class Source:
         missing = exchange.not_found and bool(request.parameters)
         if exchange.error is not None and not missing:
             raise exchange.error
-        answer = Answer(self._table, exchange)
+        answer = Answer(self.table, exchange)
         self.account.shared().cache.keep(
             self._name(request),
             answer,
@@ -242,15 +274,15 @@ class Source:
 
     def _is_immutable(self, request: Request, answer: Answer) -> bool:
         """Whether this is a single object that has ended, and will not change."""
-        ended = self._table.reads.ended
+        ended = self.table.reads.ended
         if ended is None or request.operation.item is None:
             return False
-        page, names = answer.page(), [column.name for column in self._table.visible]
+        page, names = answer.page(), [column.name for column in self.table.visible]
         return page is not None and page.rows[0][names.index(ended[0])] in ended[1]
 
     def _name(self, request: Request) -> tuple[str, str]:
-        return self._table.name, request.path
+        return self.table.name, request.path
 
     def _parent(self, request: Request) -> int | None:
-        parent = self._table.reads.parent
+        parent = self.table.reads.parent
         return request.parameters.get(parent[0]) if parent else None

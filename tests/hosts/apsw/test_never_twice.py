@@ -12,6 +12,8 @@ import dovtab
 from dovtab.engine.reading import held
 from dovtab.simulator import Simulator
 
+pytestmark = pytest.mark.usefixtures("one_by_one")
+
 Connect = Callable[..., apsw.Connection]
 DROPLETS, EACH = 105, 200
 COUNT = "(SELECT count(a.id) FROM inventory i JOIN droplet_actions a ON a.droplet_id = i.id)"

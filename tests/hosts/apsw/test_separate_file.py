@@ -20,6 +20,8 @@ from dovtab.hosts.apsw.connection import attach
 from dovtab.simulator import Simulator
 from shared_clock import SharedClock
 
+pytestmark = pytest.mark.usefixtures("one_by_one")
+
 COUNT = 60
 JOIN = "SELECT i.name, a.id FROM inventory i JOIN droplet_actions a ON a.droplet_id = i.id"
 

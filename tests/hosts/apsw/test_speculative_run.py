@@ -22,6 +22,8 @@ from dovtab.hosts.apsw.connection import attach
 from dovtab.simulator import Fault, ManualClock, Rules, Simulator
 from shared_clock import SharedClock
 
+pytestmark = pytest.mark.usefixtures("one_by_one")
+
 Connect = Callable[..., apsw.Connection]
 COUNT = 100
 

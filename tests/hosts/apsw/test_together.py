@@ -16,6 +16,8 @@ from dovtab.hosts.apsw.connection import attach
 from dovtab.simulator import Fault, ManualClock, Rules, Simulator
 from shared_clock import SharedClock
 
+pytestmark = pytest.mark.usefixtures("one_by_one")
+
 LATENCY = 0.2
 Connect = Callable[..., apsw.Connection]
 
@@ -253,7 +255,12 @@ def test_a_thousand_droplets_are_read_without_a_refusal(clock: ManualClock) -> N
         for id in range(1, 1001):
             simulator.account.add_droplet(droplet_id=id)
         db = apsw.Connection(":memory:")
-        given = {"token": simulator.token, "api_url": simulator.url, "max_requests": 2000}
+        given = {
+            "token": simulator.token,
+            "api_url": simulator.url,
+            "max_requests": 2000,
+            "account_list": False,
+        }
         attach(db, resolve(given, lambda _: None), SharedClock(clock))
         began = clock.time()
         db.execute("CREATE TABLE inventory(id INTEGER PRIMARY KEY)")
@@ -272,7 +279,12 @@ def test_a_thousand_droplets_are_read_without_a_refusal(clock: ManualClock) -> N
 def test_a_wait_for_the_quota_that_is_too_long_says_until_when(clock: ManualClock) -> None:
     with Simulator(rules=Rules(), clock=clock) as simulator:
         db = apsw.Connection(":memory:")
-        given = {"token": simulator.token, "api_url": simulator.url, "max_wait_seconds": 30}
+        given = {
+            "token": simulator.token,
+            "api_url": simulator.url,
+            "max_wait_seconds": 30,
+            "account_list": False,
+        }
         attach(db, resolve(given, lambda _: None), SharedClock(clock))
         ids = ", ".join(map(str, range(1, 400)))
         with pytest.raises(

@@ -16,7 +16,7 @@ from dovtab.simulator import Simulator
 COUNT = 60
 JOIN = "SELECT i.name, a.id FROM inventory i JOIN droplet_actions a ON a.droplet_id = i.id"
 
-pytestmark = needs_extension
+pytestmark = [needs_extension, pytest.mark.usefixtures("one_by_one")]
 
 Open = Callable[..., sqlite3.Connection]
 

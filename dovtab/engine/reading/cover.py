@@ -1,0 +1,217 @@
+"""Reading one list in place of many requests, where that takes fewer.
+
+The quota is what a fleet runs out of: a list of the account is read instead, and who is
+there from the list of Droplets. Nobody shall notice but by the clock and by
+`dovtab_requests`. So it is given up, and everything asked for one by one as if nothing
+had been tried, when the token may not, a page fails, it gets longer than it was worth,
+it does not come out whole in one go, or has other rows than a Droplet's own list. Until
+then it costs the statement nothing of its `max_requests`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Protocol
+
+from dovtab.api.exchange import Request
+from dovtab.api.pages import PER_PAGE_MAX, Page
+from dovtab.engine.reading.covering import MOST_ROWS, Covering, decide, pages
+from dovtab.engine.reading.held import Held
+from dovtab.engine.reading.pager import page_request, read_list
+from dovtab.engine.reading.since import Since, seconds
+from dovtab.engine.reading.source import Pending, Source
+from dovtab.engine.statement import Statement
+from dovtab.errors import DovtabError, Interrupted
+from dovtab.resources import Row, Table
+
+
+class Each(Protocol):
+    """Gives requests of a table with their pages, as `Fetch.each` does."""
+
+    def __call__(
+        self, requests: Iterable[Request], statement: Statement, *, count: int
+    ) -> Iterator[tuple[Request, Page[Row] | None]]:
+        """Get them."""
+
+
+class _GivenUp(Exception):
+    """It is not worth it, or cannot be trusted."""
+
+
+class Cover:
+    """An attempt to read a list in place of these requests.
+
+    Args:
+        requests: of one operation, and all since the same moment.
+        statement: that wants them.
+        each: of a table.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        requests: Sequence[Request],
+        statement: Statement,
+        each: Callable[[Table], Each],
+    ) -> None:
+        self._source = source
+        self._table = source.table
+        self._statement = statement
+        self._each = each
+        self._since = requests[0].since
+        key = (source.table.reads.parent or source.table.reads.item)[0]
+        self._sought = {request.parameters[key] for request in requests}
+        # It pays for what may turn out to be of no use.
+        self._paying = Statement(statement.text, reads=True)
+        self._paying.started_ns, self._paying.attempts = statement.started_ns, 1
+        self._paying.held = Held(unpacked_rows=MOST_ROWS)
+
+    def read(self, witness: Pending | None, *, asked: int | None = None) -> None:
+        """Read it, if it takes fewer requests; the statement's `covering` then has it.
+
+        Args:
+            witness: one of the requests, which has been sent: its answer has to agree.
+            asked: see `decide`.
+
+        Raises:
+            Interrupted: somebody stopped the statement.
+        """
+        statement, key = self._statement, self._source.covering_key(self._since)
+        statement.covering[key] = None
+        shared = self._source.account.shared()
+        covering = Covering(self._table, self._since, shared.cache.generation())
+        try:
+            if self._is_worth_it(asked):
+                self._fill(covering)
+                self._check(covering, witness)
+                self._pay()
+                statement.covering[key] = covering
+        except Interrupted:
+            raise
+        except (DovtabError, _GivenUp):
+            return
+        finally:
+            self._paying.end()
+
+    def _is_worth_it(self, asked: int | None) -> bool:
+        """Whether it is, by the length that the list had last, or by its first page."""
+        account, listed = self._source.account, self._table.reads.account_list
+        assert listed is not None
+        now, lengths = account.clock.monotonic(), account.shared().lengths
+        rows = lengths.find(self._table.name, now)
+        if rows is not None and self._decide(rows, asked) == "never":
+            return False
+        query, _ = listed.queries({})[0]
+        try:
+            first = self._first(self._table, Request(listed, query=query))
+        except DovtabError:
+            # The token may not, perhaps: that is not asked again so soon.
+            lengths.keep(self._table.name, None, now)
+            raise
+        lengths.keep(self._table.name, first.total, now)
+        verdict = self._decide(self._wanted(first), asked)
+        if verdict == "later":
+            self._statement.cover_at = pages(first.total) + pages(len(self._sought))
+            del self._statement.covering[self._source.covering_key(self._since)]
+        return verdict == "now"
+
+    def _decide(self, rows: int, asked: int | None) -> str:
+        owners = bool(self._table.reads.parent)
+        return decide(len(self._sought), rows, owners=owners, asked=asked)
+
+    def _wanted(self, first: Page[Row]) -> int:
+        if self._since is None:
+            return first.total
+        since = Since(self._since)
+        since.take(self._times(first.rows))
+        return since.expected(first.total)
+
+    def _fill(self, covering: Covering) -> None:
+        listed, owners = self._table.reads.account_list, self._table.owners
+        assert listed is not None
+        # Objects that are asked for by their ids are there if they are listed.
+        is_list_of_them = not self._table.reads.parent
+        is_whole = True
+        for query, _ in listed.queries({}):
+            if is_list_of_them and self._sought <= covering.owners:
+                is_whole = False
+                break
+            for rows in self._list(self._table, Request(listed, query=query)):
+                covering.add(rows)
+        if is_list_of_them:
+            covering.are_there(covering.owners, all=is_whole)
+        elif owners is not None:
+            self._look_who_is_there(covering, owners)
+
+    def _look_who_is_there(self, covering: Covering, owners: Table) -> None:
+        there: set[int] = set()
+        listed = owners.reads.account_list
+        assert listed is not None
+        is_whole = True
+        for query, _ in listed.queries({}):
+            if self._sought <= there:
+                is_whole = False
+                break
+            for rows in self._list(owners, Request(listed, query=query)):
+                there.update(row[0] for row in rows if isinstance(row[0], int))
+        covering.are_there(there, all=is_whole)
+
+    def _first(self, table: Table, request: Request) -> Page[Row]:
+        asked = [page_request(request, 1, PER_PAGE_MAX)]
+        ((_, page),) = self._each(table)(asked, self._paying, count=1)
+        if page is None:
+            raise _GivenUp
+        return page
+
+    def _list(self, table: Table, request: Request) -> Iterator[list[Row]]:
+        """The pages of a list, as far as they are wanted."""
+        first = self._first(table, request)
+        since = None
+        if table is self._table and self._since is not None:
+            since = Since(self._since)
+        more = pages(first.total if since is None else self._wanted(first)) - 1
+        allowed = self._source.account.settings.max_requests - self._statement.requests
+        cost = self._paying.requests + more
+        if cost >= len(self._sought) or cost > allowed:
+            raise _GivenUp
+        wanted = since.expected if since is not None else lambda total: total
+        for _, rows in read_list(request, self._get(table), first, wanted=wanted):
+            if since is None:
+                yield rows
+                continue
+            kept = since.take(self._times(rows))
+            yield [row for row, is_wanted in zip(rows, kept, strict=True) if is_wanted]
+            if since.is_over:
+                return
+
+    def _get(self, table: Table) -> Callable[..., Iterator[tuple[Request, Page[Row] | None]]]:
+        def get(
+            requests: Iterable[Request], *, count: int, fresh: bool
+        ) -> Iterator[tuple[Request, Page[Row] | None]]:
+            if fresh or self._paying.requests + count > len(self._sought):
+                raise _GivenUp
+            return self._each(table)(requests, self._paying, count=count)
+
+        return get
+
+    def _check(self, covering: Covering, witness: Pending | None) -> None:
+        if witness is None:
+            return
+        page = self._source.wait(witness, self._statement)
+        rows = page.rows if page is not None else []
+        if self._since is not None:
+            times = self._times(rows)
+            rows = [r for r, t in zip(rows, times, strict=True) if t and t >= self._since]
+        ids = {row[0] for row in rows if isinstance(row[0], int)}
+        if not covering.agrees(witness.request, page, ids):
+            raise _GivenUp
+
+    def _pay(self) -> None:
+        for _ in range(self._paying.requests):
+            self._statement.spend(self._source.account.settings.max_requests, self._table.key)
+
+    def _times(self, rows: Sequence[Row]) -> list[float | None]:
+        assert self._table.reads.since is not None
+        names = [column.name for column in self._table.visible]
+        place = names.index(self._table.reads.since[1])
+        return [seconds(row[place]) for row in rows]
