@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
     import apsw
 
+    from dovtab.hosts.history import Refreshed
+
 __version__ = VERSION
 
 __all__ = [
@@ -52,6 +54,7 @@ __all__ = [
     "connect",
     "load",
     "loadable_path",
+    "refresh",
     "register",
 ]
 
@@ -132,3 +135,33 @@ def load(connection: sqlite3.Connection) -> None:
     from dovtab.hosts import loadable
 
     loadable.load(connection)
+
+
+def refresh(
+    path: str, *, account: str | None = None, full: bool = False, **settings: Any
+) -> Refreshed:
+    """Bring the table ``droplet_actions_history`` of a database file up to date.
+
+    It is an ordinary table, for what knows no virtual ones and for Droplets that will be
+    destroyed. What is known is not read again, and a run that was cut short goes on where
+    it was. SQLite does not like one process to have a file open with two copies of it: if
+    yours has it open with the standard library's sqlite3, close that first.
+
+    Args:
+        path: the database file; it is made if it does not exist, and may have other tables.
+        account: what the table calls the account; None: the context's name, or "default".
+        full: read all of it again.
+        settings: as for `connect`; ``max_requests`` counts only if it is set.
+
+    Raises:
+        SettingsError: the file cannot be used, or has another account of that name.
+        DovtabError: whatever keeps an answer away; what was read until then is kept.
+    """
+    from dovtab.api.settings import resolve
+    from dovtab.hosts import history
+
+    given = settings.get("max_requests") is not None
+    resolved = resolve(settings, os.getenv)
+    if not given:
+        resolved = history.without_limit(resolved)
+    return history.refresh(path, resolved, account=account, full=full)

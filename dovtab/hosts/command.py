@@ -11,9 +11,11 @@ import signal
 import sys
 from collections.abc import Callable
 
+from dovtab.api.settings import Settings
 from dovtab.errors import SettingsError
 from dovtab.hosts import loadable
 from dovtab.hosts.options import USAGE, VERSIONS
+from dovtab.hosts.progress import Progress
 from dovtab.hosts.shell import Shell
 
 
@@ -87,9 +89,28 @@ def _run(shell: Shell, args: list[str]) -> int:
     _, _, commands = shell.process_args(args)
     stderr.write(shell.stderr.getvalue())
     shell.stderr = stderr
-    shell.resolve()
+    settings = shell.resolve()
+    if shell.history:
+        return _refresh(shell, settings)
     if not commands:
         shell.at_prompt = bool(shell.interactive)
         shell.cmdloop()
     shell.stdout.flush()
     return 1 if shell.failures and not shell.at_prompt else 0
+
+
+def _refresh(shell: Shell, settings: Settings) -> int:
+    # Most people have a question, and no history.
+    from dovtab.hosts import history
+
+    path = shell.history.pop("refresh", "")
+    if not path:
+        raise SettingsError(f"--{next(iter(shell.history))} goes with --refresh FILE")
+    return history.command(
+        path,
+        history.without_limit(settings),
+        account="demo" if shell.is_demo else None,
+        full="full" in shell.history,
+        quiet="quiet" in shell.history,
+        observer=Progress(sys.stderr, draws=sys.stdout.isatty() and sys.stderr.isatty()),
+    )

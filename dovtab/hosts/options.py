@@ -15,6 +15,7 @@ from dovtab.version import VERSION
 
 USAGE = """\
 Usage: dovtab [OPTIONS] [DATABASE [SQL|CMD ...]]
+       dovtab [--context NAME] --refresh FILE
 
 DigitalOcean Droplet actions as a SQLite table, in SQLite's shell.
 
@@ -28,6 +29,9 @@ DIGITALOCEAN_ACCESS_TOKEN, or doctl's config file.
    --max-actions N      on how many Droplets a transaction may act; 0: on any number
    --context NAME       use the token of this context of doctl's
    --api-url URL        where the API is
+   --refresh FILE       keep the account's actions in a table of this file; for cron
+   --full               the same, and read all of them again
+   --quiet              the same, and say nothing when all went well
    --loadable-path      where the extension for other programs is: .load PATH
    --version            show the versions
    --help               show this
@@ -50,7 +54,13 @@ A simulated account with ten Droplets: nothing here costs money or stops a machi
 
 # The settings that an option makes, and the one that its value is.
 FLAGS = {"read-only": {"allow_actions": False}, "dry-run": {"dry_run": True}}
-VALUES = {"context": "context", "api-url": "api_url", "max-actions": "max_actions"}
+VALUES = {
+    "context": "context",
+    "api-url": "api_url",
+    "max-actions": "max_actions",
+    "refresh": "refresh",
+}
+HISTORY_FLAGS = frozenset({"full", "quiet"})
 # What a simulated account decides for itself.
 OF_ACCOUNT = frozenset({"context", "api_url"})
 

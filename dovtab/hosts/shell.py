@@ -28,6 +28,7 @@ from dovtab.hosts.last_statement import refusal, split
 from dovtab.hosts.options import (
     DEMO_INTRO,
     FLAGS,
+    HISTORY_FLAGS,
     OF_ACCOUNT,
     USAGE,
     VALUES,
@@ -53,7 +54,9 @@ class Shell(apsw.shell.Shell):
         self._given: dict[str, Any] = {}
         self._settings: Settings | None = None
         self._demo: Any = None
-        self._wants_demo = False
+        self.is_demo = False
+        # What is said of a history: its file, and how to refresh it.
+        self.history: dict[str, str] = {}
         self._sessions: dict[Connection, Session] = {}
         self._checks: dict[Connection, Checks] = {}
         self._closing = ExitStack()
@@ -104,6 +107,8 @@ class Shell(apsw.shell.Shell):
 
     def _name_database(self, connection_and_name: tuple[Connection | None, str | None]) -> None:
         name = connection_and_name[1]
+        if name and self.history:
+            raise self.Error("--refresh has its own file: no database, and no SQL")
         if name and _SQL.match(name) and not Path(name).exists():
             raise self.Error("the database comes before the SQL: dovtab :memory: 'SELECT ...'")
         apsw.shell.Shell.db.__set__(self, connection_and_name)
@@ -117,7 +122,7 @@ class Shell(apsw.shell.Shell):
             SettingsError: one of them is wrong.
         """
         if self._settings is None:
-            if self._wants_demo:
+            if self.is_demo:
                 if self._given.keys() & OF_ACCOUNT:
                     raise SettingsError("--demo has an account of its own: it goes alone")
                 # Only a demonstration needs the simulator.
@@ -131,15 +136,19 @@ class Shell(apsw.shell.Shell):
     def process_unknown_args(self, args: list[str]) -> list[str] | None:
         name, *rest = args
         if name == "demo":
-            self._wants_demo = True
+            self.is_demo = True
             return rest
         if name in FLAGS:
             self._given |= FLAGS[name]
             return rest
+        if name in HISTORY_FLAGS:
+            self.history[name] = name
+            return rest
         if name in VALUES:
             if not rest:
                 raise self.Error(f"--{name} needs a value")
-            self._given[VALUES[name]] = rest[0]
+            where = self.history if name == "refresh" else self._given
+            where[VALUES[name]] = rest[0]
             return rest[1:]
         raise self.Error(f"there is no option '{name}'; dovtab --help shows them")
 

@@ -1,0 +1,194 @@
+"""`dovtab --refresh FILE` and `dovtab.refresh`: a history that is brought up to date.
+
+What a run has read when something ends it comes into the file, and the next run goes on
+from there. It asks for as much as it takes: ``max_requests`` is a query's limit, and
+counts here only if it was set on purpose.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass, replace
+
+from dovtab.api.clock import Clock, SystemClock
+from dovtab.api.settings import Settings
+from dovtab.engine.account import Account
+from dovtab.engine.history.reading import Reading
+from dovtab.engine.journal import rfc3339
+from dovtab.engine.session import Observer
+from dovtab.errors import DovtabError, SettingsError
+from dovtab.hosts.history_file import HistoryFile, Written
+from dovtab.hosts.run_alone import run_alone
+from dovtab.resources import DROPLET_ACTIONS
+
+# As many as the setting can say.
+UNLIMITED = 1_000_000
+DEFAULT_NAME = "default"
+
+
+@dataclass(frozen=True, slots=True)
+class Refreshed:
+    """What a run has done.
+
+    Attributes:
+        account: whose actions, as the table calls it.
+        new, ended: rows that were not there, and that were in progress and are not now.
+        rows: how many the account has there now.
+        gone: how many were found to be in the account's list no more; they stay.
+        requests: how many it took.
+    """
+
+    account: str
+    new: int
+    ended: int
+    rows: int
+    gone: int
+    requests: int
+
+    def __str__(self) -> str:
+        gone = f", {self.gone:,} gone from the account's list" if self.gone else ""
+        requests = "request" if self.requests == 1 else "requests"
+        return (
+            f"{self.new:,} new, {self.ended:,} ended, {self.rows:,} in all{gone},"
+            f" {self.requests:,} {requests}"
+        )
+
+
+def refresh(
+    path: str,
+    settings: Settings,
+    *,
+    account: str | None = None,
+    full: bool = False,
+    clock: Clock | None = None,
+    observer: Observer | None = None,
+) -> Refreshed:
+    """Bring the history in a file up to date.
+
+    Args:
+        account: what the table calls it; None: by its context's name.
+        full: read all of it again.
+
+    Raises:
+        SettingsError: the file cannot be used, or is in use, or has another account of that
+            name.
+        DovtabError: whatever keeps an answer away. How far it has come is a note, the
+            first, of it and of a KeyboardInterrupt.
+    """
+    if not path or path.startswith((":", "file:")):
+        raise SettingsError(f"a history is kept in a file, and {path or 'nothing'!r} is none")
+    name = account or account_name(settings)
+    clock = clock or SystemClock()
+    api, waiting = _account(settings, clock, observer)
+    api.shared()  # Without a token nothing is made.
+    with (
+        run_alone(path, settings.max_wait_seconds),
+        closing(HistoryFile(path, DROPLET_ACTIONS)) as file,
+    ):
+        known = file.known(name)
+        reading = Reading(DROPLET_ACTIONS, api, name, known, file.gather, full=full)
+        waiting.append(reading)
+
+        def write(whole_at: str | None) -> Written:
+            survey, source = reading.survey, reading.source
+            return file.write(
+                name, source, gone=survey.gone, whole_at=whole_at, total=survey.total
+            )
+
+        whole_at = None
+        try:
+            reading.run()
+            whole_at = rfc3339(clock.time())
+            written = write(whole_at)
+        except (DovtabError, KeyboardInterrupt) as ending:
+            cannot_write = whole_at is not None and isinstance(ending, DovtabError)
+            if file.has_gathered and not cannot_write:
+                listed = write(whole_at).listed
+                total = max(reading.survey.total, listed)
+                _note(
+                    ending, f"{listed:,} of {total:,} actions are there, the next run goes on"
+                )
+            raise
+    return Refreshed(
+        name,
+        written.new,
+        written.ended,
+        written.rows,
+        len(reading.survey.gone),
+        reading.statement.requests,
+    )
+
+
+def command(
+    path: str,
+    settings: Settings,
+    *,
+    account: str | None = None,
+    full: bool = False,
+    quiet: bool = False,
+    observer: Observer | None = None,
+) -> int:
+    """The same for the command: one line of what was done, or why not; the exit status."""
+    try:
+        done = refresh(path, settings, account=account, full=full, observer=observer)
+    except KeyboardInterrupt as pressed:
+        _note(pressed, f"{path}: {_told(pressed)}")
+        raise
+    except DovtabError as error:
+        said = _told(error)
+        where = "" if said.startswith(path) else f"{path}: "
+        print(f"Error: {where}{said}", file=sys.stderr)
+        return 1
+    finally:
+        if observer is not None:
+            observer.ended(Counter())
+    if not quiet:
+        print(f"{path}: {done}")
+    return 0
+
+
+def account_name(settings: Settings) -> str:
+    """What the history calls an account: as doctl calls its context.
+
+    >>> account_name(Settings(context="Prod", getenv=lambda name: None))
+    'prod'
+    """
+    named = settings.context or settings.getenv("DIGITALOCEAN_CONTEXT")
+    return (named or DEFAULT_NAME).lower()
+
+
+def without_limit(settings: Settings) -> Settings:
+    """The settings without the limit of a query, unless the environment has one."""
+    is_set = settings.getenv("DOVTAB_MAX_REQUESTS")
+    return settings if is_set else replace(settings, max_requests=UNLIMITED)
+
+
+def _account(
+    settings: Settings, clock: Clock, observer: Observer | None
+) -> tuple[Account, list[Reading]]:
+    """An account whose waiting is shown, and where to put what it waits for."""
+    running: list[Reading] = []
+
+    def interrupted() -> bool:
+        if observer is not None and running:
+            observer.waiting(running[0].statement, account.quota_seconds)
+        return False
+
+    wait_over: Callable[[], None] = observer.wait_over if observer else lambda: None
+    account = Account(settings, interrupted, clock, wait_over)
+    return account, running
+
+
+def _note(ending: BaseException, note: str) -> None:
+    """Make it the first note."""
+    others = getattr(ending, "__notes__", [])
+    ending.__notes__ = [note, *others]
+
+
+def _told(ending: BaseException) -> str:
+    """What ended it, and how far it has come, on a line."""
+    notes = [*getattr(ending, "__notes__", [])]
+    return " ".join("; ".join(filter(None, [*notes[1:], str(ending), *notes[:1]])).split())

@@ -1,0 +1,201 @@
+"""Whatever a list is like, a survey that says it is whole has seen all of it."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dovtab.api.pages import Page
+from dovtab.engine.history.survey import Survey, pages_of
+from dovtab.resources import Row
+
+PER_PAGE = 4
+
+
+class List:
+    """A list of ids in some order, in which actions come and go."""
+
+    def __init__(self, ids: Iterable[int], order: str) -> None:
+        self.ids = set(ids)
+        self.order = order
+        self.requests: list[int] = []
+        self.taken: list[int] = []
+
+    def page(self, number: int) -> Page[Row]:
+        self.requests.append(number)
+        key: dict[str, Callable[[int], int]] = {
+            "newest first": lambda id: -id,
+            "oldest first": lambda id: id,
+            "in no order": lambda id: id * 2654435761 % 2**32,
+        }
+        rows = sorted(self.ids, key=key[self.order])
+        end = number * PER_PAGE
+        page: list[Row] = [(id,) for id in rows[end - PER_PAGE : end]]
+        return Page(page, len(rows), end < len(rows))
+
+    def grow(self) -> None:
+        self.ids.add(max(self.ids, default=0) + 1)
+
+
+def survey_of(
+    known: Iterable[int], listed: List, chance: random.Random | None = None, full: bool = False
+) -> Survey:
+    """Let a survey read, pages of a round being answered in any order, and the list grow."""
+    survey = Survey(frozenset(known), full=full, per_page=PER_PAGE)
+    while numbers := survey.next_pages():
+        assert len(listed.requests) < 500
+        moments = list(numbers)
+        if chance is not None:
+            chance.shuffle(moments)
+        answers = {}
+        for number in moments:
+            if chance is not None and chance.random() < 0.1:
+                listed.grow()
+            answers[number] = listed.page(number)
+        for number in numbers:
+            survey.take(number, answers[number])
+            listed.taken.append(number)
+            if survey.is_whole:
+                break
+    return survey
+
+
+ORDERS = st.sampled_from(["newest first", "oldest first", "in no order"])
+IDS = st.frozensets(st.integers(1, 60), max_size=40)
+
+
+@given(IDS, st.randoms(use_true_random=False), ORDERS, st.booleans(), st.booleans())
+def test_a_survey_that_is_whole_has_seen_all(
+    ids: frozenset[int], chance: random.Random, order: str, grows: bool, full: bool
+) -> None:
+    known = {id for id in ids if chance.random() < 0.6}
+    listed = List(ids, order)
+    survey = survey_of(known, listed, chance if grows else None, full)
+    if survey.is_whole:
+        seen = survey.found if full else known | survey.found
+        # What came last is in the list of the next run.
+        assert {id for id in listed.ids if id <= survey.total} <= seen or grows
+        assert len(seen) == survey.total
+        assert seen <= listed.ids
+        assert survey.gone == set()
+    else:
+        assert grows
+
+
+@given(IDS, st.randoms(use_true_random=False), ORDERS)
+def test_a_list_that_stands_still_is_read_once(
+    ids: frozenset[int], chance: random.Random, order: str
+) -> None:
+    known = {id for id in ids if chance.random() < 0.6}
+    listed = List(ids, order)
+    survey = survey_of(known, listed)
+    assert survey.is_whole
+    assert len(listed.requests) == len(set(listed.requests))
+    assert known | survey.found == listed.ids
+
+
+@given(IDS, IDS, st.randoms(use_true_random=False), ORDERS)
+def test_what_is_gone_is_found_out_unless_as_much_is_missing(
+    ids: frozenset[int], others: frozenset[int], chance: random.Random, order: str
+) -> None:
+    """As many gone as missing: their number tells of neither, and --full does."""
+    known = {id for id in ids if chance.random() < 0.7} | others
+    listed = List(ids, order)
+    survey = survey_of(known, listed)
+    assert survey.is_whole
+    seen = (known | survey.found) - survey.gone
+    lost = listed.ids - seen
+    assert len(lost) == len(seen - listed.ids)
+    assert lost == set() or survey.gone == set()
+    full = survey_of(known, List(ids, order), full=True)
+    assert full.found == ids
+    assert full.gone == known - ids
+
+
+def newest(count: int) -> List:
+    return List(range(1, count + 1), "newest first")
+
+
+@pytest.mark.parametrize(
+    ("known", "asked"),
+    [
+        (range(1, 41), [1]),
+        (range(1, 38), [1]),
+        (range(1, 30), [1, 2, 3]),
+        ([], list(range(1, 11))),
+        # Interrupted after half of it, and then some that are new.
+        (range(21, 41), [1, 6, 7, 8, 9, 10]),
+        (range(21, 39), [1, 6, 7, 8, 9, 10]),
+        # In the midst somebody has deleted some: there only a look at all of it helps.
+        ([id for id in range(1, 41) if id not in (14, 15)], [1, 10, 2, 3, 4, 5, 6, 7]),
+    ],
+)
+def test_few_pages_are_read_of_a_list_that_is_newest_first(
+    known: Iterable[int], asked: list[int]
+) -> None:
+    listed = newest(40)
+    survey = survey_of(known, listed)
+    assert survey.is_whole
+    assert listed.taken == asked
+
+
+def test_what_moved_between_two_pages_is_in_the_lower_one() -> None:
+    listed = newest(11)
+    survey = Survey(frozenset(), per_page=PER_PAGE)
+    survey.take(1, listed.page(1))
+    assert survey.next_pages() == range(2, 4)
+    third = listed.page(3)
+    listed.grow()
+    survey.take(2, listed.page(2))
+    survey.take(3, third)
+    assert not survey.is_whole
+    # What is new first; what has moved from the second page is on the third.
+    assert survey.next_pages() == range(1, 2)
+    survey.take(1, listed.page(1))
+    assert survey.next_pages() == range(3, 4)
+    survey.take(3, listed.page(3))
+    assert survey.is_whole
+    assert survey.found == listed.ids
+
+
+def test_a_list_that_grows_all_the_time_without_having_more_ends() -> None:
+    survey = Survey(frozenset({1}), per_page=PER_PAGE)
+    total = 1
+    for _ in range(200):
+        numbers = survey.next_pages()
+        for number in numbers:
+            total += 1
+            survey.take(number, Page([(1,)] if number == 1 else [], total, has_next=False))
+    assert survey.next_pages() == range(0)
+    assert not survey.is_whole
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        Page([(4,), (3,), (2,), (1,)], 4, has_next=True),
+        Page([(4,), (3,)], 2**62, has_next=True),
+        Page([], 1, has_next=False),
+    ],
+)
+def test_an_answer_that_contradicts_itself_is_no_ground_to_go_on(page: Page[Row]) -> None:
+    survey = Survey(frozenset(), per_page=PER_PAGE)
+    survey.take(1, page)
+    assert survey.next_pages() == range(0)
+    assert not survey.is_whole
+    survey.read_again([(4,), (3,)])
+    survey.ended()
+    assert survey.is_whole
+
+
+def test_pages_are_worth_it_where_two_can_be_found() -> None:
+    seen = range(1, 1001)
+    assert pages_of([], seen) == []
+    assert pages_of([5], seen) == []
+    assert pages_of([1000, 999, 5], seen) == [1]
+    assert pages_of([1000, 5, 4], seen) == [5]
+    assert pages_of([2000, 2001, 5], seen) == []
