@@ -106,15 +106,23 @@ def test_snapshot_team(run: Run, database: Path, simulator: Simulator) -> None:
     assert (ran.returncode, ran.stderr) == (2, ":memory:: no such table: inventory\n")
 
 
-def test_keep_history(run: Run, database: Path, simulator: Simulator) -> None:
-    first = run(EXAMPLES / "keep_history.py", database)
-    assert first.stdout == "80 actions, 80 of them new\n", first.stderr
+def test_keep_history(run: Run, tmp_path: Path, simulator: Simulator) -> None:
+    config = tmp_path / "home" / ".config" / "doctl" / "config.yaml"
+    config.parent.mkdir(parents=True)
+    config.write_text("auth-contexts:\n  prod: simulator\n")
+    program, history = EXAMPLES / "keep_history.py", tmp_path / "history.db"
+    first = run(program, history)
+    assert first.stdout == "default: 80 new, 0 ended, 80 in all, 1 request\n", first.stderr
     (web_01, *_) = simulator.account.droplets
     simulator.account.add_action(web_01)
-    second = run(EXAMPLES / "keep_history.py", database)
-    assert second.stdout == "81 actions, 1 of them new\n"
-    none = run(EXAMPLES / "keep_history.py", ":memory:")
-    assert (none.returncode, none.stderr) == (2, ":memory:: no such table: inventory\n")
+    second = run(program, history)
+    assert second.stdout == "default: 1 new, 0 ended, 81 in all, 1 request\n"
+    several = run(program, history, "nobody", "prod")
+    assert several.stdout == "prod: 81 new, 0 ended, 81 in all, 1 request\n"
+    assert several.stderr.startswith("nobody: context 'nobody' has no token in ")
+    assert several.returncode == 1
+    none = run(program)
+    assert (none.returncode, none.stderr[:6]) == (1, "usage:")
 
 
 def acted(simulator: Simulator) -> list[tuple[int, str]]:

@@ -175,6 +175,7 @@ def test_the_exported_names_are_complete() -> None:
         "connect",
         "load",
         "loadable_path",
+        "refresh",
         "register",
     }
     assert dovtab.__all__ == sorted(dovtab.__all__)

@@ -190,5 +190,7 @@ def _note(ending: BaseException, note: str) -> None:
 
 def _told(ending: BaseException) -> str:
     """What ended it, and how far it has come, on a line."""
-    notes = [*getattr(ending, "__notes__", [])]
-    return " ".join("; ".join(filter(None, [*notes[1:], str(ending), *notes[:1]])).split())
+    notes: list[str] = getattr(ending, "__notes__", [])
+    far, *others = notes or [""]
+    why = str(ending) or next(iter(others), "interrupted")
+    return " ".join("; ".join(filter(None, (why, far))).split())
