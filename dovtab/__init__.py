@@ -138,7 +138,11 @@ def load(connection: sqlite3.Connection) -> None:
 
 
 def refresh(
-    path: str, *, account: str | None = None, full: bool = False, **settings: Any
+    path: str | os.PathLike[str],
+    *,
+    account: str | None = None,
+    full: bool = False,
+    **settings: Any,
 ) -> Refreshed:
     """Bring the table ``droplet_actions_history`` of a database file up to date.
 
@@ -164,4 +168,4 @@ def refresh(
     resolved = resolve(settings, os.getenv)
     if not given:
         resolved = history.without_limit(resolved)
-    return history.refresh(path, resolved, account=account, full=full)
+    return history.refresh(os.fspath(path), resolved, account=account, full=full)

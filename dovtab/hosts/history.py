@@ -19,6 +19,7 @@ from dovtab.engine.account import Account
 from dovtab.engine.history.reading import Reading
 from dovtab.engine.journal import rfc3339
 from dovtab.engine.session import Observer
+from dovtab.engine.statement import Statement
 from dovtab.errors import DovtabError, SettingsError
 from dovtab.hosts.history_file import HistoryFile, Written
 from dovtab.hosts.run_alone import run_alone
@@ -27,6 +28,8 @@ from dovtab.resources import DROPLET_ACTIONS
 # As many as the setting can say.
 UNLIMITED = 1_000_000
 DEFAULT_NAME = "default"
+# How long whoever was interrupted still waits for those who have the file locked.
+HURRY_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,37 +83,24 @@ def refresh(
     """
     if not path or path.startswith((":", "file:")):
         raise SettingsError(f"a history is kept in a file, and {path or 'nothing'!r} is none")
-    name = account or account_name(settings)
-    clock = clock or SystemClock()
-    api, waiting = _account(settings, clock, observer)
+    name, clock = account or account_name(settings), clock or SystemClock()
+    statement = Statement(reads=True)
+    api = _account(settings, statement, clock, observer)
     api.shared()  # Without a token nothing is made.
     with (
         run_alone(path, settings.max_wait_seconds),
         closing(HistoryFile(path, DROPLET_ACTIONS)) as file,
     ):
         known = file.known(name)
-        reading = Reading(DROPLET_ACTIONS, api, name, known, file.gather, full=full)
-        waiting.append(reading)
-
-        def write(whole_at: str | None) -> Written:
-            survey, source = reading.survey, reading.source
-            return file.write(
-                name, source, gone=survey.gone, whole_at=whole_at, total=survey.total
-            )
-
+        reading = Reading(DROPLET_ACTIONS, api, statement, name, known, file.gather, full=full)
         whole_at = None
         try:
             reading.run()
             whole_at = rfc3339(clock.time())
-            written = write(whole_at)
+            written = _write(file, reading, whole_at)
         except (DovtabError, KeyboardInterrupt) as ending:
-            cannot_write = whole_at is not None and isinstance(ending, DovtabError)
-            if file.has_gathered and not cannot_write:
-                listed = write(whole_at).listed
-                total = max(reading.survey.total, listed)
-                _note(
-                    ending, f"{listed:,} of {total:,} actions are there, the next run goes on"
-                )
+            if whole_at is None or isinstance(ending, KeyboardInterrupt):
+                _note(ending, _kept(file, reading, whole_at, full=full))
             raise
     return Refreshed(
         name,
@@ -118,7 +108,7 @@ def refresh(
         written.ended,
         written.rows,
         len(reading.survey.gone),
-        reading.statement.requests,
+        statement.requests,
     )
 
 
@@ -135,7 +125,7 @@ def command(
     try:
         done = refresh(path, settings, account=account, full=full, observer=observer)
     except KeyboardInterrupt as pressed:
-        _note(pressed, f"{path}: {_told(pressed)}")
+        pressed.__notes__ = [f"{path}: {_told(pressed)}"]
         raise
     except DovtabError as error:
         said = _told(error)
@@ -167,30 +157,54 @@ def without_limit(settings: Settings) -> Settings:
 
 
 def _account(
-    settings: Settings, clock: Clock, observer: Observer | None
-) -> tuple[Account, list[Reading]]:
-    """An account whose waiting is shown, and where to put what it waits for."""
-    running: list[Reading] = []
+    settings: Settings, statement: Statement, clock: Clock, observer: Observer | None
+) -> Account:
+    """An account whose waiting is shown."""
 
     def interrupted() -> bool:
-        if observer is not None and running:
-            observer.waiting(running[0].statement, account.quota_seconds)
+        if observer is not None:
+            observer.waiting(statement, account.quota_seconds)
         return False
 
     wait_over: Callable[[], None] = observer.wait_over if observer else lambda: None
     account = Account(settings, interrupted, clock, wait_over)
-    return account, running
+    return account
+
+
+def _kept(file: HistoryFile, reading: Reading, whole_at: str | None, *, full: bool) -> str:
+    """Keep what a run has read that was cut short; gives how far it is."""
+    if not file.has_gathered:
+        return "nothing new was read"
+    file.patience_seconds = HURRY_SECONDS
+    try:
+        listed = _write(file, reading, whole_at).listed
+    except SettingsError as error:
+        return f"what was read is lost: {error}"
+    far = f"{listed:,} of {max(reading.survey.total, listed):,} actions are there"
+    return far if full else f"{far}, the next run goes on"
+
+
+def _write(file: HistoryFile, reading: Reading, whole_at: str | None) -> Written:
+    survey = reading.survey
+    return file.write(
+        reading.name, reading.source, gone=survey.gone, whole_at=whole_at, total=survey.total
+    )
 
 
 def _note(ending: BaseException, note: str) -> None:
-    """Make it the first note."""
-    others = getattr(ending, "__notes__", [])
-    ending.__notes__ = [note, *others]
+    """Say how far it has come, in place of what was said of it before."""
+    others = [n for n in getattr(ending, "__notes__", []) if not isinstance(n, _Far)]
+    ending.__notes__ = [_Far(note), *others]
+
+
+class _Far(str):
+    """A note of ours."""
 
 
 def _told(ending: BaseException) -> str:
     """What ended it, and how far it has come, on a line."""
     notes: list[str] = getattr(ending, "__notes__", [])
-    far, *others = notes or [""]
+    far = [note for note in notes if isinstance(note, _Far)]
+    others = [note for note in notes if not isinstance(note, _Far)]
     why = str(ending) or next(iter(others), "interrupted")
-    return " ".join("; ".join(filter(None, (why, far))).split())
+    return " ".join("; ".join([why, *far]).split())

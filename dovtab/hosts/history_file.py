@@ -48,6 +48,10 @@ class Written(NamedTuple):
 class HistoryFile:
     """The file of a table's history; close it after use.
 
+    Attributes:
+        has_gathered: whether there is anything to write.
+        patience_seconds: how long to wait for others who have it locked.
+
     Raises:
         SettingsError: it cannot be opened, is no database, or has a table of that name
             that is another.
@@ -57,13 +61,15 @@ class HistoryFile:
         self._path = path
         self._sql = HistorySql(table)
         self._is_new = not Path(path).exists()
+        self._locked_since = 0.0
         self.has_gathered = False
+        self.patience_seconds = BUSY_SECONDS
         with self._telling():
             flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
             self._db = apsw.Connection(path, flags=flags)
         try:
             with self._telling():
-                self._db.set_busy_handler(_Patience())
+                self._db.set_busy_handler(self._is_patient)
                 self._check()
                 if self._db.readonly("main"):
                     raise SettingsError(f"{path}: it cannot be written")
@@ -166,6 +172,13 @@ class HistoryFile:
                     " it, or use another file"
                 )
 
+    def _is_patient(self, times: int) -> bool:
+        """A busy handler, so that Ctrl-C works meanwhile."""
+        if times == 0:
+            self._locked_since = time.monotonic()
+        time.sleep(_LOOK_AGAIN_SECONDS)
+        return time.monotonic() - self._locked_since < self.patience_seconds
+
     @contextmanager
     def _telling(self) -> Iterator[None]:
         try:
@@ -173,21 +186,9 @@ class HistoryFile:
         except apsw.Error as error:
             why = " ".join(str(error).split())
             if isinstance(error, apsw.BusyError):
-                why = f"others have had it locked for {BUSY_SECONDS:g} s; nothing was changed"
+                seconds = self.patience_seconds
+                why = f"others have had it locked for {seconds:g} s; nothing was changed"
             raise SettingsError(f"{self._path}: {why}") from None
-
-
-class _Patience:
-    """A busy handler during which Ctrl-C works."""
-
-    def __init__(self) -> None:
-        self._since = 0.0
-
-    def __call__(self, times: int) -> bool:
-        if times == 0:
-            self._since = time.monotonic()
-        time.sleep(_LOOK_AGAIN_SECONDS)
-        return time.monotonic() - self._since < BUSY_SECONDS
 
 
 def _values(account: str) -> dict[str, int | str | None]:

@@ -49,7 +49,7 @@ def run_alone(path: str, patience_seconds: float) -> Iterator[None]:
 def _take(lock: Path, path: str) -> int | None:
     """The lock's file, open and locked; None: somebody else has it."""
     try:
-        file = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        file = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     except OSError as error:
         raise SettingsError(f"{path}: {lock.name} cannot be made: {error.strerror}") from None
     # Locked by somebody else, or taken away meanwhile by whoever had it.

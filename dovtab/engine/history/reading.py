@@ -44,19 +44,20 @@ class Reading:
     """One run over an account's list.
 
     Args:
-        name: of the account, for the error.
+        statement: on whose behalf its requests are made.
+        name: what the history calls the account.
         keep: takes rows that are new or may have changed.
         full: read all again.
 
     Attributes:
         survey: how far it is.
-        statement: on whose behalf its requests are made.
     """
 
     def __init__(
         self,
         table: Table,
         account: Account,
+        statement: Statement,
         name: str,
         known: Known,
         keep: Callable[[list[Row]], None],
@@ -65,11 +66,11 @@ class Reading:
     ) -> None:
         assert table.reads.account_list is not None
         self.survey = Survey(known.listed, full=full)
-        self.statement = Statement(reads=True)
-        self.statement.progress = self._progress
+        self.name = name
+        self._statement = statement
+        self._statement.progress = self._progress
         self._table = table
         self._account = account
-        self._name = name
         self._known = known
         self._keep = keep
         self._full = full
@@ -101,7 +102,7 @@ class Reading:
                 f"it takes more than max_requests={allowed} (DOVTAB_MAX_REQUESTS)"
             ) from None
         finally:
-            self.statement.end()
+            self._statement.end()
 
     def _read_list(self) -> None:
         survey = self.survey
@@ -156,7 +157,7 @@ class Reading:
         if found is None:
             raise SettingsError(
                 f"these are not the actions of the account that this file has as"
-                f" '{self._name}': give this one another name (--context NAME, account=), or"
+                f" '{self.name}': give this one another name (--context NAME, account=), or"
                 " another file"
             )
 
@@ -167,9 +168,9 @@ class Reading:
     def _get(
         self, requests: Iterable[Request], *, count: int = 0, fresh: bool = True
     ) -> Generator[tuple[Request, Page[Row] | None], None, None]:
-        for answer in self._fetch.each(requests, self.statement, count=count, fresh=True):
+        for answer in self._fetch.each(requests, self._statement, count=count, fresh=True):
             # Nothing of it is read a second time.
-            self.statement.held = Held()
+            self._statement.held = Held()
             yield answer
 
     def _take(self, rows: list[Row]) -> None:

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from contextlib import closing
 from typing import TYPE_CHECKING
@@ -15,7 +16,7 @@ import pytest
 
 import dovtab
 from dovtab.api.settings import Settings
-from dovtab.hosts import history_file
+from dovtab.hosts import history, history_file
 from dovtab.hosts.history import account_name
 from dovtab.hosts.run_alone import run_alone
 from dovtab.simulator import Fault, ManualClock, Simulator
@@ -249,6 +250,56 @@ def test_who_has_the_file_locked_for_too_long_keeps_it_as_it_was(
         db.execute("ROLLBACK")
     assert len(kept.rows()) == 3
     assert kept.refresh().new == 3
+
+
+def test_an_interruption_ends_the_wait_for_a_lock(
+    kept: History, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(kept.simulator, 3)
+    kept.refresh()
+    fill(kept.simulator, 3)
+
+    def press(seconds: float) -> None:
+        if seconds < 0.1:
+            monkeypatch.undo()
+            monkeypatch.setattr(history, "HURRY_SECONDS", 0.0)
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(time, "sleep", press)
+    with closing(apsw.Connection(os.fspath(kept.path))) as db:
+        db.execute("BEGIN IMMEDIATE")
+        with pytest.raises(KeyboardInterrupt) as pressed:
+            kept.refresh()
+        db.execute("ROLLBACK")
+    (note,) = pressed.value.__notes__
+    assert note.startswith("what was read is lost: ")
+    assert note.endswith("others have had it locked for 0 s; nothing was changed")
+    assert kept.refresh().new == 3
+
+
+def test_an_interruption_while_it_writes_loses_nothing(
+    kept: History, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(kept.simulator, 3)
+    write = history_file.HistoryFile.write
+    monkeypatch.setattr(history_file.HistoryFile, "write", interrupted_once(write))
+    with pytest.raises(KeyboardInterrupt) as pressed:
+        kept.refresh()
+    assert pressed.value.__notes__ == ["3 of 3 actions are there, the next run goes on"]
+    assert kept.rows() == kept.truth()
+    assert kept.is_whole
+
+
+def interrupted_once(write: Callable[..., history_file.Written]) -> Callable[..., object]:
+    calls: list[None] = []
+
+    def interrupted(*arguments: object, **more: object) -> object:
+        calls.append(None)
+        if len(calls) == 1:
+            raise KeyboardInterrupt
+        return write(*arguments, **more)
+
+    return interrupted
 
 
 # Two at once
