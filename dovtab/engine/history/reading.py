@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from dovtab.api.exchange import Request
 from dovtab.api.pages import PER_PAGE_MAX, Page
 from dovtab.engine.account import Account
+from dovtab.engine.history.gone import GoneSearch
 from dovtab.engine.history.survey import Survey, pages_of
 from dovtab.engine.reading.fetch import Fetch
 from dovtab.engine.reading.held import Held
@@ -106,8 +107,10 @@ class Reading:
 
     def _read_list(self) -> None:
         survey = self.survey
-        while numbers := survey.next_pages():
-            self._read_pages(numbers)
+        self._read_what_lacks()
+        if survey.has_gone:
+            self._look_for_gone()
+            self._read_what_lacks()
         if survey.is_whole:
             return
         # The answers do not fit together: whole, from its beginning, or an error.
@@ -117,6 +120,21 @@ class Reading:
             survey.read_again(rows)
             self._take(rows)
         survey.ended()
+
+    def _read_what_lacks(self) -> None:
+        while numbers := self.survey.next_pages():
+            self._read_pages(numbers)
+
+    def _look_for_gone(self) -> None:
+        survey = self.survey
+        search = GoneSearch(survey.listed, survey.total)
+        while (number := search.next_page) is not None:
+            ((_, page),) = self._get([page_request(self._list, number, PER_PAGE_MAX)])
+            assert page is not None
+            search.take(number, page)
+        survey.forget(search.found)
+        if search.gave_up:
+            survey.distrust()
 
     def _read_pages(self, numbers: range) -> None:
         asked = (page_request(self._list, number, PER_PAGE_MAX) for number in numbers)
@@ -128,7 +146,7 @@ class Reading:
                     self._check_whose()
                     self._is_checked = True
                 self._take(page.rows)
-                if self.survey.is_whole:
+                if self.survey.is_whole or self.survey.has_gone:
                     return
 
     def _ask_again(self) -> None:

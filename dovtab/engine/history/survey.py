@@ -20,10 +20,12 @@ states of a survey:
 =============  ============================  =====================================
 state          who moves it                  what holds
 =============  ============================  =====================================
-trusting       the start                     what was known counts
-from nothing   `take`, if more are known     only what this run has found counts;
-               than there are, or the start  what else was known is gone
-read_all       `read_again`, the caller      the list was read to its end
+trusting       the start                     what was known counts, but for what was
+                                             found to be gone; if that is more than
+                                             there is, somebody has to look for more
+from nothing   `distrust`, or the start      only what this run has found counts;
+                                             what else was known is gone
+read_all       `ended`                       the list was read to its end
 =============  ============================  =====================================
 
 Pure. Source: https://docs.digitalocean.com/reference/api/digitalocean/#operation/actions_list
@@ -62,6 +64,7 @@ class Survey:
         self._known = known
         self._per_page = per_page
         self._trusts = not full
+        self._forgotten: set[int] = set()
         self._found_unknown = 0
         self._ends_new: set[int] = set()
         # The total that came with a page, the first time and the last.
@@ -73,7 +76,20 @@ class Survey:
     @property
     def seen(self) -> int:
         """How many are known to be in the list."""
-        return len(self._known) + self._found_unknown if self._trusts else len(self.found)
+        if not self._trusts:
+            return len(self.found)
+        return len(self._known) + self._found_unknown - len(self._forgotten)
+
+    @property
+    def has_gone(self) -> bool:
+        """Whether more are known than there are."""
+        counts = self._trusts and bool(self._first) and not self._is_odd
+        return counts and self.seen > self.total
+
+    @property
+    def listed(self) -> frozenset[int]:
+        """What is believed to be in the list."""
+        return (self._counted | self.found) - self._forgotten
 
     @property
     def is_whole(self) -> bool:
@@ -83,9 +99,10 @@ class Survey:
 
     @property
     def gone(self) -> set[int]:
-        """What was known, and the list does not have any more; only if all was read."""
-        whole = self.is_whole and (self._read_all or not self._trusts)
-        return set(self._known - self.found) if whole else set()
+        """What was known, and the list does not have any more; only if it is whole."""
+        if self._read_all or (self.is_whole and not self._trusts):
+            return set(self._known - self.found)
+        return self._forgotten if self.is_whole else set()
 
     def take(self, number: int, page: Page[Row]) -> None:
         """Learn what a page has."""
@@ -101,9 +118,15 @@ class Survey:
         follows = number * self._per_page < page.total
         self._is_odd |= page.has_next and not follows
         self._is_odd |= len(page.rows) < self._per_page and follows
-        if self._trusts and self.seen > self.total:
-            self._trusts = False
-            self._ends_new.update(self._first)
+
+    def forget(self, gone: Collection[int]) -> None:
+        """Count these no more: they are gone."""
+        self._forgotten.update(gone)
+
+    def distrust(self) -> None:
+        """Count only what this run finds."""
+        self._trusts = False
+        self._ends_new.update(self._first)
 
     def read_again(self, rows: Iterable[Row]) -> None:
         """Learn what is in the list as it is read from its beginning, by other means."""
@@ -117,7 +140,7 @@ class Survey:
         """The pages to ask for next, side by side; none: it is whole, or no guess is left."""
         if not self._first:
             return range(1, 2)
-        if self.is_whole or self._is_odd:
+        if self.is_whole or self._is_odd or self.has_gone:
             return range(0)
         last = -(-self.total // self._per_page)
         missing = -(-max(self.total - self.seen, 0) // self._per_page)
@@ -138,6 +161,7 @@ class Survey:
     def _find(self, rows: Iterable[Row]) -> None:
         new = {id for id, *_ in rows if isinstance(id, int)} - self.found
         self.found |= new
+        self._forgotten -= new
         self._found_unknown += len(new - self._known)
 
     def _unread(self, start: int, end: int) -> range:

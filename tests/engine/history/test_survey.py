@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dovtab.api.pages import Page
+from dovtab.engine.history.gone import GoneSearch
 from dovtab.engine.history.survey import Survey, pages_of
 from dovtab.resources import Row
 
@@ -24,6 +25,7 @@ class List:
         self.order = order
         self.requests: list[int] = []
         self.taken: list[int] = []
+        self.searched: list[int] = []
 
     def page(self, number: int) -> Page[Row]:
         self.requests.append(number)
@@ -46,6 +48,21 @@ def survey_of(
 ) -> Survey:
     """Let a survey read, pages of a round being answered in any order, and the list grow."""
     survey = Survey(frozenset(known), full=full, per_page=PER_PAGE)
+    read(survey, listed, chance)
+    if survey.has_gone:
+        search = GoneSearch(survey.listed, survey.total, PER_PAGE)
+        while (number := search.next_page) is not None:
+            assert len(listed.requests) < 500
+            search.take(number, listed.page(number))
+            listed.searched.append(number)
+        survey.forget(search.found)
+        if search.gave_up:
+            survey.distrust()
+        read(survey, listed, chance)
+    return survey
+
+
+def read(survey: Survey, listed: List, chance: random.Random | None) -> None:
     while numbers := survey.next_pages():
         assert len(listed.requests) < 500
         moments = list(numbers)
@@ -59,9 +76,8 @@ def survey_of(
         for number in numbers:
             survey.take(number, answers[number])
             listed.taken.append(number)
-            if survey.is_whole:
+            if survey.is_whole or survey.has_gone:
                 break
-    return survey
 
 
 ORDERS = st.sampled_from(["newest first", "oldest first", "in no order"])
@@ -110,7 +126,6 @@ def test_what_is_gone_is_found_out_unless_as_much_is_missing(
     seen = (known | survey.found) - survey.gone
     lost = listed.ids - seen
     assert len(lost) == len(seen - listed.ids)
-    assert lost == set() or survey.gone == set()
     full = survey_of(known, List(ids, order), full=True)
     assert full.found == ids
     assert full.gone == known - ids
@@ -190,6 +205,81 @@ def test_an_answer_that_contradicts_itself_is_no_ground_to_go_on(page: Page[Row]
     survey.read_again([(4,), (3,)])
     survey.ended()
     assert survey.is_whole
+
+
+@pytest.mark.parametrize(
+    ("gone", "searched"),
+    [
+        # The oldest, the newest, some in the midst, and all over.
+        ([1], [10]),
+        ([1, 2, 3, 4, 5], [9]),
+        ([40], [10, 5, 2, 1]),
+        ([20], [10, 5, 7, 6]),
+        ([20, 19, 18], [10, 5, 7, 6]),
+        ([40, 1], [10, 5, 2, 1, 10]),
+        (range(5, 37), [2, 1]),
+        (range(1, 41), []),
+    ],
+)
+def test_what_is_gone_of_a_list_that_is_newest_first_is_found_by_halving(
+    gone: Iterable[int], searched: list[int]
+) -> None:
+    ids = set(range(1, 41))
+    listed = List(ids - set(gone), "newest first")
+    survey = survey_of(ids, listed)
+    assert survey.is_whole
+    assert survey.gone == set(gone)
+    assert survey.listed == listed.ids
+    assert listed.searched == searched
+    assert listed.taken == [1]
+
+
+@given(IDS, IDS, st.randoms(use_true_random=False))
+def test_halving_finds_what_is_gone_of_any_list(
+    ids: frozenset[int], gone: frozenset[int], chance: random.Random
+) -> None:
+    listed = List(ids - gone, "newest first")
+    survey = survey_of(ids | gone, listed)
+    assert survey.gone == gone
+    assert listed.taken == [1]
+    assert len(listed.searched) <= 5 * len(gone)
+
+
+def test_a_list_that_grows_during_the_search_moves_what_is_looked_for() -> None:
+    listed = newest(40)
+    listed.ids -= {17}
+    search = GoneSearch(range(1, 41), 39, PER_PAGE)
+    while (number := search.next_page) is not None:
+        search.take(number, listed.page(number))
+        listed.grow()
+    assert not search.gave_up
+    assert search.found == {17}
+
+
+def test_an_order_that_is_none_ends_the_search() -> None:
+    listed = List(range(1, 40), "in no order")
+    search = GoneSearch(range(1, 41), 39, PER_PAGE)
+    number = search.next_page
+    assert number == 10
+    search.take(number, listed.page(number))
+    assert search.gave_up
+    assert search.next_page is None
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        Page([(3,), (2,), (1,)], 39, has_next=True),
+        Page([(3,), (2,)], 39, has_next=False),
+        Page([(3,), (2,), (99,)], 39, has_next=False),
+        Page([(2,), (3,), (1,)], 39, has_next=False),
+        Page([], 39, has_next=False),
+    ],
+)
+def test_a_page_that_does_not_fit_ends_the_search(page: Page[Row]) -> None:
+    search = GoneSearch(range(1, 41), 39, PER_PAGE)
+    search.take(10, page)
+    assert search.gave_up
 
 
 def test_pages_are_worth_it_where_two_can_be_found() -> None:

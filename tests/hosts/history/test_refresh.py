@@ -182,22 +182,51 @@ def test_the_list_may_grow_while_it_is_read(kept: History) -> None:
     assert kept.rows() == kept.truth()
 
 
-@pytest.mark.parametrize("latest", [True, False])
-def test_what_is_gone_stays_and_is_not_looked_for_again(kept: History, latest: bool) -> None:
+@pytest.mark.parametrize(
+    ("gone", "order", "asked"),
+    [
+        (slice(0, 10), "desc", [1, 10]),
+        (slice(-1, None), "desc", [1, 10, 5, 2, 1]),
+        (slice(900, 903), "desc", [1, 10, 5, 7, 6]),
+        # The search is of no use there: all is read.
+        (slice(900, 903), "asc", [1, 10, 2, 3, 4, 5, 6, 7, 8, 9, 10]),
+        (slice(0, None), "desc", [1]),
+    ],
+)
+def test_what_is_gone_stays_and_is_not_looked_for_again(
+    kept: History, clock: ManualClock, gone: slice, order: str, asked: list[int]
+) -> None:
+    with Simulator(Rules(order=order), clock=clock) as simulator:  # type: ignore[arg-type]
+        kept.simulator = simulator
+        fill(simulator, 1950)
+        kept.refresh()
+        all_of_it = kept.rows()
+        listed = simulator.account.history()
+        assert isinstance(listed, list)
+        count = len(listed[gone])
+        del listed[gone]
+        before = len(simulator.requests)
+        done = kept.refresh(concurrency=1)
+        assert (done.new, done.rows, done.gone, done.requests) == (0, 1950, count, len(asked))
+        assert [int(r.query["page"]) for r in simulator.requests[before:]] == asked
+        assert f"{count:,} gone from the account's list" in str(done)
+        assert kept.rows() == all_of_it
+        assert kept.requests(kept.refresh) == [page(1)]
+        fill(simulator, 20)
+        assert kept.refresh().requests == (2 if order == "asc" else 1)
+        assert len(kept.rows()) == 1970
+
+
+def test_what_is_new_and_what_is_gone_are_told_apart(kept: History) -> None:
     fill(kept.simulator, 950)
     kept.refresh()
-    all_of_it = kept.rows()
-    lost = kept.simulator.account.history()
-    assert isinstance(lost, list)
-    del lost[-1 if latest else 300]
+    listed = kept.simulator.account.history()
+    assert isinstance(listed, list)
+    del listed[300:340]
+    fill(kept.simulator, 10)
     done = kept.refresh()
-    assert (done.new, done.rows, done.gone, done.requests) == (0, 950, 1, 5)
-    assert "1 gone from the account's list" in str(done)
-    assert kept.rows() == all_of_it
+    assert (done.new, done.gone, done.rows) == (10, 40, 960)
     assert kept.requests(kept.refresh) == [page(1)]
-    fill(kept.simulator, 20)
-    assert kept.refresh().requests == 1
-    assert len(kept.rows()) == 970
 
 
 def test_what_was_gone_may_come_back(kept: History) -> None:
