@@ -93,10 +93,10 @@ def refresh(
     ):
         known = file.known(name)
         reading = Reading(DROPLET_ACTIONS, api, statement, name, known, file.gather, full=full)
-        whole_at = None
+        began_at, whole_at = rfc3339(clock.time()), None
         try:
             reading.run()
-            whole_at = rfc3339(clock.time())
+            whole_at = began_at
             written = _write(file, reading, whole_at)
         except (DovtabError, KeyboardInterrupt) as ending:
             if whole_at is None or isinstance(ending, KeyboardInterrupt):

@@ -131,7 +131,7 @@ class HistoryFile:
         Args:
             source: where that came from.
             gone: the ids that the account's list has no more.
-            whole_at: when all of the list had been read; None: it was not.
+            whole_at: up to when all of the list has been read; None: it was not.
 
         Raises:
             SettingsError: it cannot be written; nothing has changed.

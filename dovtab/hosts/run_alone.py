@@ -41,8 +41,9 @@ def run_alone(path: str, patience_seconds: float) -> Iterator[None]:
     try:
         yield
     finally:
-        # First: whoever locks it from here on finds that it is gone.
-        lock.unlink(missing_ok=True)
+        # First: whoever locks it from here on finds that it is gone. Windows leaves it.
+        with suppress(OSError):
+            lock.unlink()
         os.close(held)
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from dovtab.api.pages import Page
 from dovtab.engine.history.gone import GoneSearch
-from dovtab.engine.history.survey import Survey, pages_of
+from dovtab.engine.history.survey import FEW, Survey, pages_of
 from dovtab.resources import Row
 
 PER_PAGE = 4
@@ -158,6 +158,26 @@ def test_few_pages_are_read_of_a_list_that_is_newest_first(
     assert listed.taken == asked
 
 
+def test_many_that_are_new_do_not_lead_far_into_what_is_known() -> None:
+    """80 that are new, 1,000 that are known, and 720 that an interrupted run has left."""
+    listed = newest(1800)
+    survey = survey_of(range(721, 1721), listed)
+    assert survey.is_whole
+    lacking = 20 + 180
+    assert len(listed.taken) <= lacking + 2 * FEW
+
+
+def test_what_was_taken_for_gone_and_is_found_counts_again() -> None:
+    listed = newest(4)
+    survey = Survey(frozenset(range(1, 6)), per_page=PER_PAGE)
+    survey.forget({1})
+    survey.take(1, listed.page(1))
+    assert survey.has_gone
+    survey.forget({5})
+    assert survey.is_whole
+    assert survey.gone == {5}
+
+
 def test_what_moved_between_two_pages_is_in_the_lower_one() -> None:
     listed = newest(11)
     survey = Survey(frozenset(), per_page=PER_PAGE)
@@ -178,14 +198,14 @@ def test_what_moved_between_two_pages_is_in_the_lower_one() -> None:
 
 
 def test_a_list_that_grows_all_the_time_without_having_more_ends() -> None:
-    survey = Survey(frozenset({1}), per_page=PER_PAGE)
-    total = 1
-    for _ in range(200):
-        numbers = survey.next_pages()
+    survey = Survey(frozenset(), per_page=PER_PAGE)
+    total, rounds = 40, 0
+    while numbers := survey.next_pages():
+        rounds += 1
+        assert rounds < 200
         for number in numbers:
             total += 1
-            survey.take(number, Page([(1,)] if number == 1 else [], total, has_next=False))
-    assert survey.next_pages() == range(0)
+            survey.take(number, Page([(4,), (3,), (2,), (1,)], total, has_next=True))
     assert not survey.is_whole
 
 

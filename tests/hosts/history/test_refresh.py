@@ -10,6 +10,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 import dovtab
+from dovtab.api.settings import Settings, resolve
+from dovtab.engine.journal import rfc3339
+from dovtab.engine.statement import Statement
+from dovtab.hosts import history
 from dovtab.simulator import Fault, ManualClock, Rules, Simulator
 from shared_clock import SharedClock
 
@@ -62,6 +66,21 @@ def test_a_run_that_finds_nothing_new_takes_one_request(kept: History, count: in
     kept.refresh()
     assert kept.requests(kept.refresh) == [page(1)]
     assert kept.rows() == kept.truth()
+
+
+def test_the_time_up_to_which_it_is_whole_is_when_a_run_began(
+    kept: History, clock: ManualClock
+) -> None:
+    """What began while it was read may not be there."""
+    fill(kept.simulator, 450)
+    began = rfc3339(clock.time())
+    kept.simulator.before_page(lambda number: clock.advance(100))
+    kept.refresh()
+    assert kept.query("SELECT refreshed_at FROM dovtab_history") == [(began,)]
+    fill(kept.simulator, 450)
+    with pytest.raises(dovtab.TooManyRequestsError):
+        kept.refresh(max_requests=2)
+    assert kept.query("SELECT refreshed_at, is_whole FROM dovtab_history") == [(began, 0)]
 
 
 def test_thirty_new_ones_take_one_request(kept: History) -> None:
@@ -249,7 +268,7 @@ def test_what_has_not_ended_and_is_gone_is_not_asked_for_again(kept: History) ->
     listed = kept.simulator.account.history()
     assert isinstance(listed, list)
     del listed[0]
-    kept.refresh()
+    assert kept.requests(kept.refresh) == [page(1), page(2)]
     assert kept.requests(kept.refresh) == [page(1)]
 
 
@@ -308,7 +327,36 @@ def test_a_limit_that_is_not_set_does_not_count(
     with pytest.raises(dovtab.TooManyRequestsError):
         dovtab.refresh(path, full=True, max_requests=2)
     monkeypatch.delenv("DOVTAB_MAX_REQUESTS")
-    from dovtab.hosts import history
-
-    assert history.without_limit(history.Settings()).max_requests == history.UNLIMITED
+    assert history.without_limit(Settings()).max_requests == history.UNLIMITED
     assert dovtab.refresh(path, full=True).requests == 6
+
+
+class Watching:
+    """Somebody to whom it is shown how far it is."""
+
+    asks = False
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def waiting(self, statement: Statement, quota_seconds: float) -> None:
+        assert statement.progress is not None
+        self.told.append(statement.progress())
+
+    def wait_over(self) -> None: ...
+
+    def confirm(self, question: str) -> bool:
+        raise AssertionError(question)
+
+    def ended(self, outcomes: object) -> None: ...
+
+
+def test_it_shows_how_far_it_is(kept: History) -> None:
+    fill(kept.simulator, 450)
+    watching = Watching()
+    settings = resolve(
+        {"token": kept.simulator.token, "api_url": kept.simulator.url}, os.getenv
+    )
+    history.refresh(os.fspath(kept.path), settings, observer=watching)
+    told = list(dict.fromkeys(watching.told))
+    assert told[:2] == ["actions: 0 of 0", "actions: 200 of 450"]
