@@ -177,6 +177,17 @@ def test_a_table_of_that_name_that_is_another_is_left_alone(
     assert kept.simulator.requests == []
 
 
+def test_a_table_of_that_name_that_is_made_meanwhile_is_left_alone(kept: History) -> None:
+    fill(kept.simulator, 3)
+    kept.simulator.before_page(
+        lambda number: kept.query("CREATE TABLE droplet_actions_history(what)")
+    )
+    with pytest.raises(dovtab.SettingsError, match="that is not dovtab's: rename it"):
+        kept.refresh()
+    assert kept.query("SELECT name FROM sqlite_schema") == [("droplet_actions_history",)]
+    assert kept.query("SELECT * FROM droplet_actions_history") == []
+
+
 def test_a_file_that_is_no_database_is_left_alone(kept: History, run: Run) -> None:
     kept.path.write_text("This is a text, and not a database of SQLite's.\n" * 100)
     with pytest.raises(dovtab.SettingsError, match="file is not a database"):

@@ -12,6 +12,7 @@ import pytest
 import dovtab
 from dovtab.api.settings import Settings, resolve
 from dovtab.engine.journal import rfc3339
+from dovtab.engine.reading import held
 from dovtab.engine.statement import Statement
 from dovtab.hosts import history
 from dovtab.simulator import Fault, ManualClock, Rules, Simulator
@@ -198,6 +199,19 @@ def test_the_list_may_grow_while_it_is_read(kept: History) -> None:
     seen = {row[0] for row in kept.rows()}
     assert all(row[0] in seen for row in kept.truth()[:950])
     kept.refresh()
+    assert kept.rows() == kept.truth()
+
+
+def test_a_page_that_is_read_again_need_not_have_been_held(
+    kept: History, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A statement may not come back to what it has no room for; a run holds nothing."""
+    monkeypatch.setattr(held, "UNPACKED_ROWS", 0)
+    monkeypatch.setattr(held, "PACKED_BYTES", 0)
+    fill(kept.simulator, 950)
+    kept.simulator.before_page(lambda number: number == 3 and fill(kept.simulator, 1))
+    asked = kept.requests(lambda: kept.refresh(concurrency=1))
+    assert asked.count(page(1)) == 2
     assert kept.rows() == kept.truth()
 
 
