@@ -205,6 +205,16 @@ def test_a_history_is_a_file(path: str) -> None:
         dovtab.refresh(path, token="t")
 
 
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everything")
+def test_a_file_that_cannot_be_written_is_said_before_anything_is_read(kept: History) -> None:
+    kept.refresh()
+    asked = len(kept.simulator.requests)
+    kept.path.chmod(0o444)
+    with pytest.raises(dovtab.SettingsError, match="it cannot be written"):
+        kept.refresh()
+    assert len(kept.simulator.requests) == asked
+
+
 def test_a_folder_that_is_not_there_is_said(run: Run) -> None:
     ran = run("--refresh", "nowhere/history.db")
     assert (ran.returncode, ran.stdout) == (1, "")
@@ -256,9 +266,11 @@ def test_who_has_the_file_locked_for_too_long_keeps_it_as_it_was(
     # No other copy of SQLite: in one process two do not see each other's locks.
     with closing(apsw.Connection(os.fspath(kept.path))) as db:
         db.execute("BEGIN IMMEDIATE")
-        with pytest.raises(dovtab.SettingsError, match=r"have had it locked for 0\.05 s"):
+        with pytest.raises(dovtab.SettingsError, match=r"locked for 0\.05 s") as locked:
             kept.refresh()
         db.execute("ROLLBACK")
+    # It is not tried a second time.
+    assert not hasattr(locked.value, "__notes__")
     assert len(kept.rows()) == 3
     assert kept.refresh().new == 3
 
@@ -341,6 +353,24 @@ def test_two_runs_at_once_are_one_after_the_other(kept: History) -> None:
     assert sorted(done) == [0, 0, 0, 450]
     assert len(kept.simulator.requests) == 3 + 3
     assert kept.rows() == kept.truth()
+
+
+def test_a_lock_that_was_taken_away_meanwhile_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between opening it and locking it, whoever had it has come to his end."""
+    open_file = os.open
+
+    def open_and_lose(path: Path, flags: int, mode: int) -> int:
+        monkeypatch.undo()
+        file = open_file(path, flags, mode)
+        path.unlink()
+        return file
+
+    monkeypatch.setattr(os, "open", open_and_lose)
+    with run_alone(os.fspath(tmp_path / "history.db"), 5):
+        assert (tmp_path / "history.db-refresh").exists()
+    assert list(tmp_path.glob("history.db*")) == []
 
 
 # The command

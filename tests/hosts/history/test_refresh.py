@@ -7,6 +7,7 @@ import random
 import threading
 from typing import TYPE_CHECKING
 
+import apsw
 import pytest
 
 import dovtab
@@ -47,15 +48,22 @@ def test_the_first_run_reads_everything(kept: History) -> None:
     assert others == (5,)
 
 
-def test_the_columns_are_those_of_the_table(kept: History, db: dovtab.DovtabError) -> None:
+def test_an_action_of_nobody_knows_what_is_counted_and_is_no_row(kept: History) -> None:
+    fill(kept.simulator, 3)
+    kept.simulator.account.add_foreign_action(None)  # type: ignore[arg-type]
+    assert kept.refresh().rows == 3
+    assert kept.is_whole
+    assert kept.requests(kept.refresh) == [page(1)]
+    assert kept.query("SELECT what FROM dovtab_other_actions") == [("other",)]
+
+
+def test_the_columns_are_those_of_the_table(kept: History, db: apsw.Connection) -> None:
     fill(kept.simulator, 3)
     kept.refresh()
     columns = kept.query("SELECT name, type FROM pragma_table_info('droplet_actions_history')")
     assert columns[0] == ("account", "TEXT")
     assert columns[1:] == list(
-        db.execute(  # type: ignore[attr-defined]
-            "SELECT name, type FROM pragma_table_info('droplet_actions')"
-        )
+        db.execute("SELECT name, type FROM pragma_table_info('droplet_actions')")
     )
     (region,) = kept.query("SELECT DISTINCT region ->> 'slug' FROM droplet_actions_history")
     assert region == ("nyc3",)
