@@ -11,11 +11,12 @@ import apsw
 import pytest
 
 import dovtab
-from dovtab.api.settings import Settings, resolve
+from dovtab.api.settings import resolve
 from dovtab.engine.journal import rfc3339
 from dovtab.engine.reading import held
 from dovtab.engine.statement import Statement
 from dovtab.hosts import history
+from dovtab.hosts.command import main
 from dovtab.simulator import Fault, ManualClock, Rules, Simulator
 from shared_clock import SharedClock
 
@@ -335,7 +336,7 @@ def test_a_total_that_is_wrong_is_noticed(kept: History, shape: str) -> None:
 
 
 def test_a_limit_that_is_not_set_does_not_count(
-    kept: History, monkeypatch: pytest.MonkeyPatch
+    kept: History, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     fill(kept.simulator, 1050)
     monkeypatch.setenv("DIGITALOCEAN_TOKEN", kept.simulator.token)
@@ -349,8 +350,14 @@ def test_a_limit_that_is_not_set_does_not_count(
     with pytest.raises(dovtab.TooManyRequestsError):
         dovtab.refresh(path, full=True, max_requests=2)
     monkeypatch.delenv("DOVTAB_MAX_REQUESTS")
-    assert history.without_limit(Settings()).max_requests == history.UNLIMITED
     assert dovtab.refresh(path, full=True).requests == 6
+    # The default is a query's, and not of a run.
+    monkeypatch.setattr(history, "UNLIMITED", 4)
+    with pytest.raises(dovtab.TooManyRequestsError, match="max_requests=4"):
+        dovtab.refresh(path, full=True)
+    assert dovtab.refresh(path, full=True, max_requests=500).requests == 6
+    assert main(["--full", "--refresh", path]) == 1
+    assert "max_requests=4" in capsys.readouterr().err
 
 
 class Watching:
