@@ -50,7 +50,8 @@ class HistorySql:
                 ("account",),
             ),
         }
-        self.tables = self._tables(table)
+        # As the file will show them.
+        self.tables = [" ".join(made.split()) for made in self._tables(table)]
         typed = ", ".join(f"{column.name} {column.type}" for column in table.visible[1:])
         self.gather_table = (
             "CREATE TEMP TABLE dovtab_gathered("
