@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import apsw
@@ -22,11 +25,10 @@ from dovtab.hosts.run_alone import run_alone
 from dovtab.simulator import Fault, ManualClock, Simulator
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from conftest import History
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
+NOBODY = 65534
 
 
 def fill(simulator: Simulator, count: int) -> None:
@@ -205,14 +207,30 @@ def test_a_history_is_a_file(path: str) -> None:
         dovtab.refresh(path, token="t")
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everything")
+@contextmanager
+def not_as_root() -> Iterator[None]:
+    """Root may write everything."""
+    is_root = os.geteuid() == 0
+    if is_root:
+        os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        if is_root:
+            os.seteuid(0)
+
+
 def test_a_file_that_cannot_be_written_is_said_before_anything_is_read(kept: History) -> None:
     kept.refresh()
-    asked = len(kept.simulator.requests)
-    kept.path.chmod(0o444)
-    with pytest.raises(dovtab.SettingsError, match="it cannot be written"):
-        kept.refresh()
-    assert len(kept.simulator.requests) == asked
+    simulator, asked = kept.simulator, len(kept.simulator.requests)
+    with TemporaryDirectory() as folder:
+        # pytest's own folders are for their user alone.
+        Path(folder).chmod(0o777)
+        path = shutil.copy(kept.path, folder)
+        Path(path).chmod(0o444)
+        with not_as_root(), pytest.raises(dovtab.SettingsError, match="it cannot be written"):
+            dovtab.refresh(path, token=simulator.token, api_url=simulator.url)
+    assert len(simulator.requests) == asked
 
 
 def test_a_folder_that_is_not_there_is_said(run: Run) -> None:
