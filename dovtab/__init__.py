@@ -65,8 +65,8 @@ def connect(path: str = ":memory:", **settings: Any) -> apsw.Connection:
     Args:
         path: the database file; it is made if it does not exist.
         settings: token, context, api_url, allow_actions, dry_run, max_actions, log,
-            concurrency, cache_seconds, look_ahead, account_list, max_requests, max_wait_seconds,
-            timeout_seconds.
+            concurrency, cache_seconds, look_ahead, account_list, max_requests,
+            max_wait_seconds, quota_folder, timeout_seconds.
             One that is not given comes from the environment, then from its
             default: see ``dovtab.api.settings``.
 

@@ -29,7 +29,8 @@ hypothesis.settings.load_profile("same")
 def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
     """No token, no setting and no doctl file of whoever runs the tests.
 
-    And no log of actions, which waits for the disk; it has tests of its own.
+    And no log of actions, which waits for the disk; it has tests of its own. What
+    processes know of each other's use of the quota stays within a test.
     """
     for name in list(os.environ):
         if name.startswith(("DIGITALOCEAN_", "DOVTAB_")) or name in (
@@ -39,6 +40,7 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
             monkeypatch.delenv(name)
     monkeypatch.setenv("DOVTAB_LOG", "off")
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "run"))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "home" / ".config"))
 
 

@@ -104,6 +104,7 @@ IMPURE = {
     "acting/schedule": "has a lock",
     "acting/wait": "polls at random moments",
     "call": "is the thread",
+    "quota_waits": "has a lock",
     "reading/answer": "has a lock",
     "reading/cache": "has a lock",
     "reading/source": "is told by an event that nobody waits",

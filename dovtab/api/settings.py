@@ -19,7 +19,7 @@ from dovtab.api.token import Token
 from dovtab.errors import SettingsError
 
 PUBLIC_API = "https://api.digitalocean.com"
-_STATE, _LOG = "~/.local/state", "dovtab/actions.db"
+_STATE, _LOG, _QUOTA = "~/.local/state", "dovtab/actions.db", "dovtab/quota"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,8 @@ class Settings:
         account_list: read one list of all in place of many lists, if it has fewer pages.
         max_requests: requests a statement may make.
         max_wait_seconds: how long to wait for the rate limit.
+        quota_folder: where the processes of a user tell each other what they have used of
+            the rate limit; None: each counts for itself.
         timeout_seconds: how long one request may take.
         getenv: gives the environment, where a token is looked for if none is given.
     """
@@ -58,6 +60,7 @@ class Settings:
     account_list: bool = True
     max_requests: int = 500
     max_wait_seconds: float = 120.0
+    quota_folder: str | None = None
     timeout_seconds: float = 30.0
     getenv: Callable[[str], str | None] = field(default=os.getenv, repr=False, compare=False)
 
@@ -74,6 +77,7 @@ _VARIABLES = {
     "account_list": "DOVTAB_ACCOUNT_LIST",
     "max_requests": "DOVTAB_MAX_REQUESTS",
     "max_wait_seconds": "DOVTAB_MAX_WAIT_SECONDS",
+    "quota_folder": "DOVTAB_QUOTA_FOLDER",
     "timeout_seconds": "DOVTAB_TIMEOUT_SECONDS",
 }
 
@@ -82,7 +86,8 @@ def resolve(given: dict[str, Any], getenv: Callable[[str], str | None]) -> Setti
     """The settings for these keywords and this environment.
 
     The token is taken out of ``given`` and put back wrapped, so that no frame
-    above shows it if something else is wrong. None means not given, except for the log.
+    above shows it if something else is wrong. None means not given, except for the log
+    and the folder of the quota.
 
     Raises:
         SettingsError: a name is unknown or a value is not allowed.
@@ -96,9 +101,13 @@ def resolve(given: dict[str, Any], getenv: Callable[[str], str | None]) -> Setti
         raise SettingsError(
             f"there is no setting '{unknown[0]}'; there are: " + ", ".join(_CHECKS)
         )
-    checked: dict[str, Any] = {"log": _default_log(getenv), "getenv": getenv}
+    checked: dict[str, Any] = {
+        "log": _default_log(getenv),
+        "quota_folder": _default_quota_folder(getenv),
+        "getenv": getenv,
+    }
     for name, check in _CHECKS.items():
-        if given.get(name) is not None or (name == "log" and name in given):
+        if given.get(name) is not None or (name in _MAY_BE_OFF and name in given):
             checked[name] = check(name, given[name])
         elif text := getenv(_VARIABLES.get(name, "")):
             checked[name] = check(_VARIABLES[name], text)
@@ -155,10 +164,36 @@ def _log(name: str, value: object) -> str | None:
     raise SettingsError(f"{name} must be a file, or off: no log")
 
 
+def _quota_folder(name: str, value: object) -> str | None:
+    if value is None or value == "off":
+        return None
+    path = os.fsdecode(value) if isinstance(value, str | bytes | os.PathLike) else ""
+    # A number is likely to mean something else.
+    if path.startswith(("/", "~")) and "\0" not in path:
+        return path
+    raise SettingsError(
+        f"{name} must be a whole path of a folder, or off: each process counts for itself"
+    )
+
+
 def _default_log(getenv: Callable[[str], str | None]) -> str:
+    return str(_state(getenv) / _LOG)
+
+
+def _default_quota_folder(getenv: Callable[[str], str | None]) -> str:
+    # What is of this boot belongs there; where there is no such folder, a file does no harm.
+    runtime = _folder(getenv, "XDG_RUNTIME_DIR")
+    return str((runtime or _state(getenv)) / _QUOTA)
+
+
+def _state(getenv: Callable[[str], str | None]) -> Path:
+    return _folder(getenv, "XDG_STATE_HOME") or Path(_STATE)
+
+
+def _folder(getenv: Callable[[str], str | None], name: str) -> Path | None:
     # The specification says that a relative path is to be ignored.
-    folder = Path(getenv("XDG_STATE_HOME") or "")
-    return str((folder if folder.is_absolute() else Path(_STATE)) / _LOG)
+    folder = Path(getenv(name) or "")
+    return folder if folder.is_absolute() else None
 
 
 def _boolean(name: str, value: object) -> bool:
@@ -212,5 +247,7 @@ _CHECKS: dict[str, Callable[[str, Any], object]] = {
     "log": _log,
     "max_requests": _number(1, 1_000_000, whole=True),
     "max_wait_seconds": _number(0, 86_400, whole=False),
+    "quota_folder": _quota_folder,
     "timeout_seconds": _number(0.001, 3_600, whole=False),
 }
+_MAY_BE_OFF = frozenset({"log", "quota_folder"})

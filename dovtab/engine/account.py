@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
 from functools import cached_property
 from threading import Event
@@ -22,9 +23,11 @@ from dovtab.engine.acting.posts import Posts
 from dovtab.engine.call import Call
 from dovtab.engine.interruption import not_answered, not_sent
 from dovtab.engine.journal import Journal
+from dovtab.engine.quota_waits import QuotaWait, QuotaWaits
 from dovtab.engine.shared import Shared, shared
 from dovtab.engine.statement import Statement
-from dovtab.errors import Interrupted
+from dovtab.errors import Interrupted, SettingsError
+from dovtab.resources import Row
 
 if TYPE_CHECKING:
     from dovtab.engine.acting.log import ActionLog
@@ -53,7 +56,7 @@ class Account:
         context: of doctl's, if it is not the connection's own account.
         confirm: asks somebody a question that can be answered with yes; None: there is
             nobody to ask.
-        quota_seconds: how long the quota holds up the next request.
+        waits: for the quota.
     """
 
     def __init__(
@@ -69,7 +72,7 @@ class Account:
         self.wait_over = wait_over
         self.context: str | None = None
         self.confirm: Callable[[str], bool] | None = None
-        self.quota_seconds = 0.0
+        self.waits = QuotaWaits(self.clock)
         self.journal = Journal()
         self.posts = Posts()
         self._shared: Shared | None = None
@@ -182,12 +185,11 @@ class Account:
             waited += delay
             if waited > self.settings.max_wait_seconds:
                 raise quota_error(self.clock.time() + delay, self.settings.max_wait_seconds)
-            self.quota_seconds = delay
-            try:
+            delays = quota.delays(self.clock.monotonic(), leaving=leaving)
+            cause = "hour" if delays.hour > delays.minute else "minute"
+            with self.waits.during(QuotaWait(delay, cause)):
                 if self.pause(delay, cancelled) and cancelled is not None:
                     raise not_sent(request)
-            finally:
-                self.quota_seconds = 0.0
 
     def record(self, request: Request) -> Exchange:
         """Write down a request that has its place and is about to be sent."""
@@ -223,17 +225,22 @@ class Account:
         shared, settings = self.shared(), self.settings
         if patience is not None and patience < settings.timeout_seconds:
             settings = replace(settings, timeout_seconds=max(patience, 0.001))
+        refusal = ExitStack()
+
+        def goes_on() -> None:
+            refusal.close()
+            before_attempt()
+
+        def refused(seconds: float) -> None:
+            shared.quota.refused(self.clock.monotonic(), seconds)
+            refusal.enter_context(self.waits.during(QuotaWait(seconds, "refused")))
+
         try:
             shared.client.exchange(
-                exchange,
-                settings,
-                self.clock,
-                cancelled,
-                attempts,
-                before_attempt,
-                lambda seconds: shared.quota.refused(self.clock.monotonic(), seconds),
+                exchange, settings, self.clock, cancelled, attempts, goes_on, refused
             )
         finally:
+            refusal.close()
             shared.quota.answered(
                 self.clock.monotonic(),
                 attempts=exchange.attempts,
@@ -262,10 +269,24 @@ class Account:
         if self._shared is None or self._process != os.getpid():
             settings = self.settings
             token = find_token(settings.getenv, token=settings.token, context=settings.context)
-            self._shared = shared(settings.api_url, token)
+            self._shared = shared(settings.api_url, token, settings.quota_folder)
             self._shared.users.add(self)
             self._process = os.getpid()
         return self._shared
+
+    @property
+    def is_used(self) -> bool:
+        """Whether this connection has asked anything of it, or could have."""
+        return self._shared is not None
+
+    def quota_rows(self) -> list[Row]:
+        """Both windows, for the table ``dovtab_quota``; none if there is no token."""
+        try:
+            shared = self.shared()
+        except SettingsError:
+            return []
+        name = self.context or self.settings.context or shared.client.token.fingerprint()
+        return self.waits.rows(name, shared.quota.usage(self.clock.monotonic()))
 
     def _leaving(self, statement: Statement | None) -> tuple[int, int]:
         """How many places of the minute and the hour a statement has to leave to others."""

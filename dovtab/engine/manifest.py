@@ -15,7 +15,8 @@ from typing import Literal, NamedTuple
 from dovtab.resources import Table
 
 REQUESTS, POSTS, PLAN, LOG = "dovtab_requests", "dovtab_posts", "dovtab_plan", "dovtab_log"
-RECORDS = (REQUESTS, POSTS, PLAN, LOG)
+QUOTA = "dovtab_quota"
+RECORDS = (REQUESTS, POSTS, PLAN, LOG, QUOTA)
 Verb = Literal["post", "post_by_tag", "wait", "outcome", "reconcile"]
 
 
@@ -76,7 +77,7 @@ def manifest(tables: Sequence[Table]) -> Manifest:
 
     >>> from dovtab.resources import TABLES
     >>> [module.name for module in manifest(TABLES).modules]
-    ['droplet_actions', 'droplets', 'dovtab_requests', 'dovtab_posts', 'dovtab_plan', 'dovtab_log']
+    ['droplet_actions', 'droplets', 'dovtab_requests', 'dovtab_posts', 'dovtab_plan', 'dovtab_log', 'dovtab_quota']
     """
     modules = [Module(t.name, creatable=True, writable=t.acts is not None) for t in tables]
     records = [Module(name, creatable=False, writable=False) for name in RECORDS]

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from dovtab.api.clock import Clock, SystemClock
 from dovtab.api.settings import Settings
-from dovtab.engine.manifest import LOG, PLAN, POSTS, REQUESTS, Function, Manifest, manifest
+from dovtab.engine.manifest import RECORDS, Function, Manifest, manifest
 from dovtab.engine.statement import Statement
 from dovtab.engine.statements import Statements
 from dovtab.errors import ArgumentError, SettingsError
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from dovtab.engine.account import Account
     from dovtab.engine.acting.posts import Post
     from dovtab.engine.acting.wait import Waits
+    from dovtab.engine.quota_waits import ToldWaits
     from dovtab.engine.reading.values import SqlValue
     from dovtab.engine.table import RecordTable, VirtualTable
 
@@ -62,6 +63,9 @@ class Observer(Protocol):
 
     def waiting(self, statement: Statement, quota_seconds: float) -> None:
         """A statement waits; ``quota_seconds`` of it for the rate limit, or 0."""
+
+    def held_up(self, told: str) -> None:
+        """A statement waits for the rate limit, and for long; said once of each."""
 
     def wait_over(self) -> None:
         """And now it does not."""
@@ -121,6 +125,12 @@ class Session:
         account.confirm = observer.confirm if observer and observer.asks else None
         return account
 
+    @cached_property
+    def _told_waits(self) -> ToldWaits:
+        from dovtab.engine.quota_waits import ToldWaits
+
+        return ToldWaits(self._observer.held_up if self._observer is not None else None)
+
     @property
     def queued(self) -> int:
         """How many actions the open transaction has asked for."""
@@ -151,25 +161,13 @@ class Session:
         Raises:
             SettingsError: the arguments are not allowed, or not there.
         """
-        from dovtab.engine.acting.posts import plan_columns, plan_rows, post_columns
         from dovtab.engine.acting.transaction import Transaction
-        from dovtab.engine.journal import REQUEST_COLUMNS
-        from dovtab.engine.table import RecordTable, VirtualTable
+        from dovtab.engine.records import record_table
+        from dovtab.engine.table import VirtualTable
 
-        tables = tuple(self._tables.values())
-        if module == REQUESTS:
-            return RecordTable(module, REQUEST_COLUMNS, self.account.journal.requests)
-        if module == POSTS:
-            posted = post_columns(tables)
-            return RecordTable(module, posted, lambda: self.account.posts.rows(posted))
-        if module == PLAN:
-            planned = plan_columns(tables)
-            return RecordTable(module, planned, lambda: plan_rows(self._queued(), planned))
-        if module == LOG:
-            from dovtab.engine.acting.entry import log_columns, log_rows
-
-            logged, log = log_columns(tables), self.account.log
-            return RecordTable(module, logged, lambda: log_rows(log.entries(), logged, tables))
+        if module in RECORDS:
+            tables, contexts = tuple(self._tables.values()), self._contexts
+            return record_table(module, tables, self.account, self._queued, contexts.values)
         resource = self._tables[module]
         account = self._account(context_named(module, database, arguments))
         transaction = None
@@ -241,13 +239,17 @@ class Session:
 
     def _all_ended(self) -> None:
         # No account was used, and so made, by a statement that asks for nothing.
+        used = "account" in self.__dict__
+        if used:
+            self._told_waits.forget()
         if self._observer is not None:
-            used = "account" in self.__dict__
             self._observer.ended(self.account.posts.unreported() if used else Counter())
 
     def _is_interrupted(self) -> bool:
+        waits = [a.waits for a in (self.account, *self._contexts.values())]
+        seconds = self._told_waits.look(waits, self.statements.current)
         if self._observer is not None:
-            self._observer.waiting(self.statements.current, self.account.quota_seconds)
+            self._observer.waiting(self.statements.current, seconds)
         return self._host.is_interrupted()
 
 

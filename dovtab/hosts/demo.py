@@ -33,6 +33,7 @@ class Demo:
             "api_url": self._simulator.url,
             # What never happened has no place in the log of what did.
             "log": str(folder / "actions.db"),
+            "quota_folder": str(folder / "quota"),
         }
 
     def add_inventory(self, connection: apsw.Connection) -> None:

@@ -57,6 +57,12 @@ class Progress:
         self._bar.set_postfix_str(waits, refresh=False)
         self._bar.refresh()
 
+    def held_up(self, told: str) -> None:
+        """Where the line does not show it, say that the quota is waited for."""
+        if not self._draws:
+            self._stream.write(f"{told}\n")
+            self._stream.flush()
+
     def wait_over(self) -> None:
         """Wipe the line; something else may be printed now."""
         if self._bar is not None:

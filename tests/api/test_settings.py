@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -32,6 +33,7 @@ def test_the_defaults_are_those_of_the_readme() -> None:
         cache_seconds=5.0,
         max_requests=500,
         max_wait_seconds=120.0,
+        quota_folder="~/.local/state/dovtab/quota",
         timeout_seconds=30.0,
     )
 
@@ -49,6 +51,23 @@ def test_the_log_is_kept_where_the_state_of_programs_is() -> None:
     """A relative path there is to be ignored, the specification says."""
     assert in_environment(XDG_STATE_HOME="/state").log == "/state/dovtab/actions.db"
     assert in_environment(XDG_STATE_HOME="state").log == "~/.local/state/dovtab/actions.db"
+
+
+def test_the_quota_is_shared_in_a_folder_of_this_boot_if_there_is_one() -> None:
+    xdg = {"XDG_RUNTIME_DIR": "/run/user/7", "XDG_STATE_HOME": "/state"}
+    assert in_environment(**xdg).quota_folder == "/run/user/7/dovtab/quota"
+    xdg["XDG_RUNTIME_DIR"] = "relative"
+    assert in_environment(**xdg).quota_folder == "/state/dovtab/quota"
+    assert in_environment(**xdg, DOVTAB_QUOTA_FOLDER="/q").quota_folder == "/q"
+    assert in_environment(**xdg, DOVTAB_QUOTA_FOLDER="off").quota_folder is None
+    assert given(quota_folder=None).quota_folder is None
+    assert given(quota_folder=Path("~/q")).quota_folder == "~/q"
+
+
+@pytest.mark.parametrize("folder", ["100", 100, "folder", "", "/a\0b"])
+def test_a_folder_of_the_quota_is_a_whole_path(folder: object) -> None:
+    with pytest.raises(dovtab.SettingsError, match=r"quota_folder must be a whole path .* or off"):
+        given(quota_folder=folder)
 
 
 def test_a_keyword_beats_the_environment() -> None:

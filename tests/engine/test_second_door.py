@@ -70,7 +70,7 @@ def test_everything_works_where_there_is_no_apsw(fleet: Simulator) -> None:
     assert ran.stderr == ""
     assert ran.stdout.splitlines() == [
         "no apsw",
-        "['droplet_actions', 'droplets', 'dovtab_requests', 'dovtab_posts', 'dovtab_plan', 'dovtab_log']",
+        "['droplet_actions', 'droplets', 'dovtab_requests', 'dovtab_posts', 'dovtab_plan', 'dovtab_log', 'dovtab_quota']",
         "[12, 11]",
         "reboot",
         "completed",

@@ -233,6 +233,9 @@ class Somebody:
     def waiting(self, statement: Statement, quota_seconds: float) -> None:
         """He is patient."""
 
+    def held_up(self, told: str) -> None:
+        """And has heard that before."""
+
     def wait_over(self) -> None:
         """And calm."""
 

@@ -248,7 +248,7 @@ void channel_tell(Channel *channel, Writer *message, uint32_t generation) {
 /* The environment that is the connection's own, token and settings. */
 static void write_hello(Writer *hello) {
     static const char *const others[] = {"HOME=", "XDG_CONFIG_HOME=", "XDG_STATE_HOME=",
-                                         "DIGITALOCEAN_", "DOVTAB_"};
+                                         "XDG_RUNTIME_DIR=", "DIGITALOCEAN_", "DOVTAB_"};
     uint32_t count = 0;
     size_t at, i, j;
     writer_begin(hello, 'H');
