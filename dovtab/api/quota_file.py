@@ -3,8 +3,8 @@
 It keeps no promise but one: whatever is wrong with the file, or with whoever has it
 locked, nobody fails or waits for it. Then it is as if it were not there.
 
-The layout: a header, and after it the moments at which the last requests were taken or
-answered, as they were taken. They are of the clock that all processes of one boot share
+The layout: a header with a checksum, and after it the moments at which the last requests
+were taken or answered, in the order of the taking. They are of the clock that all processes of one boot share
 and that nobody can set; which boot that was is in the header, and so a file from before
 it is as good as empty. Reads and writes are by system calls under a lock of the system's,
 for a file that is mapped into memory kills whoever looks at it when it has been cut short.
@@ -20,12 +20,13 @@ import fcntl
 import os
 import stat
 import struct
-import time
 import weakref
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
+from zlib import crc32
 
 from dovtab.api.quota import HOUR_SECONDS, MARGIN_SECONDS, MINUTE_SECONDS, Known
 
@@ -33,10 +34,11 @@ from dovtab.api.quota import HOUR_SECONDS, MARGIN_SECONDS, MINUTE_SECONDS, Known
 MOMENTS = 8192
 _MAGIC = b"dovtabq1"
 _HEADER = struct.Struct("=8s16s8sQQQdqdqd")
+_SUM = struct.Struct("=I")
 _MOMENT = struct.Struct("=d")
 _FIRST = 128
 _SIZE = _FIRST + MOMENTS * _MOMENT.size
-_AT_ONCE = 64
+_AT_ONCE = 16
 # Who has it locked needs microseconds, if he runs at all.
 _TRIES, _PAUSE_SECONDS = 50, 0.001
 # If he does not, or the file cannot be had, it is left alone for so long; and then twice as long.
@@ -54,7 +56,8 @@ class Slot(NamedTuple):
     number: int
 
 
-class _Header(NamedTuple):
+@dataclass(slots=True)
+class _Header:
     """All that is not a moment; see `Known`.
 
     Attributes:
@@ -75,6 +78,14 @@ class _Header(NamedTuple):
     hour_requests: int = Known().hour_requests
     refused_until: float = 0.0
 
+    def packed(self) -> bytes:
+        """As it is in the file."""
+        data = _HEADER.pack(
+            *(self.magic, self.boot, self.ring, self.next, self.minute, self.hour, self.latest),
+            *(self.others, self.seen_at, self.hour_requests, self.refused_until),
+        )
+        return data + _SUM.pack(crc32(data))
+
 
 class QuotaFile:
     """The file; to be used between `lock` and `unlock`, by one thread at a time.
@@ -84,7 +95,7 @@ class QuotaFile:
         sleep: for the moments in which somebody else has it locked.
     """
 
-    def __init__(self, path: Path, sleep: Callable[[float], None] = time.sleep) -> None:
+    def __init__(self, path: Path, sleep: Callable[[float], None]) -> None:
         self._path = path
         self._sleep = sleep
         self._boot = _boot()
@@ -128,35 +139,39 @@ class QuotaFile:
         header = self._header
         return Known(header.others, header.seen_at, header.hour_requests, header.refused_until)
 
-    def count(self, now: float) -> int:
-        """How many moments there are in the hour; a few of them may be older."""
-        first, end = self._header.hour, self._header.next
-        while (first := max(first, end - MOMENTS)) < end:
-            moments = self._moments(first, min(_AT_ONCE, end - first))
-            live = _live(moments, now, HOUR_SECONDS)
-            first += live
-            if live < len(moments) or not live:
+    def fewer(self, window: float, allowed: int, now: float) -> bool:
+        """Whether fewer moments than so many are in the window."""
+        header = self._header
+        first = header.hour if window > MINUTE_SECONDS else header.minute
+        # Mostly that can be told without a look at any of them.
+        return header.next - first < allowed or len(self.within(window, now)) < allowed
+
+    def within(self, window: float, now: float) -> list[float]:
+        """The moments in the window, sorted; those of an hour take some tenths of a millisecond."""
+        header = self._header
+        first = header.hour if window > MINUTE_SECONDS else header.minute
+        first = max(first, header.next - MOMENTS)
+        moments = self._moments(first, header.next - first)
+        self._forget(window, first + _gone(moments, window, now))
+        begins = now - window - MARGIN_SECONDS
+        return sorted([moment for moment in moments if begins < moment <= now])
+
+    def count_hour(self, now: float) -> int:
+        """How many moments are in the hour; a few of them may be older."""
+        first, end = max(self._header.hour, self._header.next - MOMENTS), self._header.next
+        while moments := self._moments(first, min(_AT_ONCE, end - first)):
+            gone = _gone(moments, HOUR_SECONDS, now)
+            first += gone
+            if gone < len(moments):
                 break
-        self._header = self._header._replace(hour=first)
+        self._forget(HOUR_SECONDS, first)
         return end - first
-
-    def minute(self, now: float) -> list[float]:
-        """The moments in the minute, sorted."""
-        moments, minute = self._after(self._header.minute, now, MINUTE_SECONDS)
-        self._header = self._header._replace(minute=minute)
-        return moments
-
-    def hour(self, now: float) -> list[float]:
-        """The moments in the hour, sorted. It takes a while: some tenths of a millisecond."""
-        moments, hour = self._after(self._header.hour, now, HOUR_SECONDS)
-        self._header = self._header._replace(hour=hour)
-        return moments
 
     def add(self, moment: float) -> Slot:
         """One more; `write` ends it."""
         number = self._header.next
         self._put(number, moment)
-        self._header = self._header._replace(next=number + 1)
+        self._header.next = number + 1
         return Slot(self._header.ring, number)
 
     def move(self, slot: Slot, moment: float) -> bool:
@@ -171,23 +186,24 @@ class QuotaFile:
 
     def write(self, now: float, known: Known | None = None) -> None:
         """Let others see what was added, and what the API has said."""
-        header = self._header._replace(latest=now, **(known._asdict() if known else {}))
+        header = self._header
+        header.latest = now
+        if known is not None:
+            header.others, header.seen_at, header.hour_requests, header.refused_until = known
         with suppress(OSError, struct.error):
-            os.pwrite(self._descriptor, _HEADER.pack(*header), 0)
+            os.pwrite(self._descriptor, header.packed(), 0)
 
     def _put(self, number: int, moment: float) -> None:
         place = _FIRST + number % MOMENTS * _MOMENT.size
         with suppress(OSError):
             os.pwrite(self._descriptor, _MOMENT.pack(moment), place)
 
-    def _after(self, first: int, now: float, window: float) -> tuple[list[float], int]:
-        """The moments from this number on that are in the window, and the first of those."""
-        header = self._header
-        first = max(first, header.next - MOMENTS)
-        moments = self._moments(first, header.next - first)
-        begins = now - window - MARGIN_SECONDS
-        within = sorted([moment for moment in moments if begins < moment <= now])
-        return within, first + _live(moments, now, window)
+    def _forget(self, window: float, first: int) -> None:
+        """What comes before this one is in the window no more."""
+        if window > MINUTE_SECONDS:
+            self._header.hour = first
+        else:
+            self._header.minute = first
 
     def _moments(self, first: int, count: int) -> Sequence[float]:
         place, before_end = first % MOMENTS, min(count, MOMENTS - first % MOMENTS)
@@ -212,7 +228,7 @@ class QuotaFile:
         if self._descriptor >= 0 and os.fstat(self._descriptor).st_nlink:
             return
         self.close()
-        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _make(self._path.parent)
         _check(self._path.parent.lstat(), stat.S_ISDIR)
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
         descriptor = os.open(self._path, flags, 0o600)
@@ -229,10 +245,13 @@ class QuotaFile:
 
     def _read(self, now: float) -> float:
         """Read the header, or begin anew; gives when it was written last."""
-        data = os.pread(self._descriptor, _HEADER.size, 0)
-        if len(data) == _HEADER.size:
-            self._header = header = _Header(*_HEADER.unpack(data))
-            if self._is_ours(header) and header.latest <= now + MINUTE_SECONDS:
+        data = os.pread(self._descriptor, _HEADER.size + _SUM.size, 0)
+        head, check = data[: _HEADER.size], data[_HEADER.size :]
+        if check == _SUM.pack(crc32(head)):
+            self._header = header = _Header(*_HEADER.unpack(head))
+            is_ours = (header.magic, header.boot) == (_MAGIC, self._boot)
+            # What is to come has been written by another clock.
+            if is_ours and header.latest <= now + MINUTE_SECONDS:
                 return header.latest
         if os.fstat(self._descriptor).st_size != _SIZE:
             # All of it now: later there may be no room.
@@ -242,23 +261,21 @@ class QuotaFile:
         self._header = _Header(_MAGIC, self._boot, os.urandom(8))
         return now
 
-    def _is_ours(self, header: _Header) -> bool:
-        whole = (header.magic, header.boot) == (_MAGIC, self._boot)
-        in_order = header.hour <= header.next and header.minute <= header.next < 1 << 62
-        # Compared this way round, what is not a number is refused.
-        moments = header.latest >= 0 and header.seen_at <= header.latest
-        refused = header.refused_until <= header.latest + MINUTE_SECONDS
-        counts = 0 <= header.others < 1 << 40 and 0 < header.hour_requests < 1 << 40
-        return whole and in_order and moments and refused and counts
 
-
-def _live(moments: Sequence[float], now: float, window: float) -> int:
+def _gone(moments: Sequence[float], window: float, now: float) -> int:
     """How many come before the first that is in the window."""
     begins = now - window - MARGIN_SECONDS
     for number, moment in enumerate(moments):
         if begins < moment <= now:
             return number
     return len(moments)
+
+
+def _make(folder: Path) -> None:
+    """Make it and those that it is in, for the user alone, as the specification says."""
+    if not folder.is_dir():
+        _make(folder.parent)
+        folder.mkdir(mode=0o700, exist_ok=True)
 
 
 def _check(found: os.stat_result, is_kind: Callable[[int], bool]) -> None:

@@ -25,10 +25,20 @@ Always: where the file cannot be had, it is as with `Quota` alone.
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 
-from dovtab.api.quota import HOUR_REQUESTS, MARGIN_SECONDS, MINUTE_SECONDS, Delays, Quota, Usage
+from dovtab.api.quota import (
+    HOUR_REQUESTS,
+    HOUR_SECONDS,
+    MARGIN_SECONDS,
+    MINUTE_SECONDS,
+    Delays,
+    Quota,
+    Usage,
+)
 from dovtab.api.quota_file import QuotaFile, Slot
 from dovtab.api.token import Token
 
@@ -57,12 +67,13 @@ class SharedQuota:
 
     Args:
         path: of the file; None: this process counts for itself.
+        sleep: for the moments in which another process has it locked.
     """
 
-    def __init__(self, path: Path | None) -> None:
+    def __init__(self, path: Path | None, sleep: Callable[[float], None] = time.sleep) -> None:
         self._lock = threading.Lock()
         self._own = Quota()
-        self._file = None if path is None else QuotaFile(path)
+        self._file = None if path is None else QuotaFile(path, sleep)
         # Of what is under way: None is not in the file.
         self._slots: deque[Slot | None] = deque()
         self._unwritten: deque[float] = deque(maxlen=HOUR_REQUESTS)
@@ -132,7 +143,7 @@ class SharedQuota:
                 self._catch_up(file)
                 known = file.known
                 if limit and remaining is not None:
-                    known = known.told(there, limit, remaining, file.count(there))
+                    known = known.told(there, limit, remaining, file.count_hour(there))
                 file.write(there, known)
             finally:
                 file.unlock()
@@ -157,7 +168,10 @@ class SharedQuota:
                 return own
             try:
                 delays, known = _delays(file, there, _LEAVING_NONE), file.known.at(there)
-                used = len(file.minute(there)), len(file.hour(there)) + known.others
+                used = (
+                    len(file.within(MINUTE_SECONDS, there)),
+                    len(file.within(HOUR_SECONDS, there)) + known.others,
+                )
             finally:
                 file.unlock()
             return [
@@ -181,14 +195,10 @@ def _delays(file: QuotaFile, now: float, leaving: tuple[int, int]) -> Delays:
     """How long each window of all processes keeps the next request waiting."""
 
     def delay(window: float, allowed: int) -> float:
-        in_hour = window > MINUTE_SECONDS
-        if in_hour and file.count(now) < allowed:
-            return 0.0
-        moments = file.hour(now) if in_hour else file.minute(now)
-        if len(moments) < allowed:
+        if file.fewer(window, allowed, now):
             return 0.0
         if allowed <= 0:
             return MINUTE_SECONDS
-        return moments[-allowed] + window + MARGIN_SECONDS - now
+        return file.within(window, now)[-allowed] + window + MARGIN_SECONDS - now
 
     return file.known.at(now).delays(now, leaving, delay)

@@ -66,7 +66,9 @@ def test_the_quota_is_shared_in_a_folder_of_this_boot_if_there_is_one() -> None:
 
 @pytest.mark.parametrize("folder", ["100", 100, "folder", "", "/a\0b"])
 def test_a_folder_of_the_quota_is_a_whole_path(folder: object) -> None:
-    with pytest.raises(dovtab.SettingsError, match=r"quota_folder must be a whole path .* or off"):
+    with pytest.raises(
+        dovtab.SettingsError, match=r"quota_folder must be a whole path .* or off"
+    ):
         given(quota_folder=folder)
 
 
