@@ -1,4 +1,4 @@
-"""What rows cost beside waiting: processor time, memory, and the time to start.
+"""What rows cost beside waiting: processor time, memory, the time to start, and counting.
 
 Processor time is of all threads, and the server is another process. Memory and
 start-up are those of processes that do nothing else.
@@ -11,13 +11,18 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from statistics import median
+from tempfile import TemporaryDirectory
 
 from benchmarks.contestants import LOOP_WITH_ORJSON, enter
 from benchmarks.questions import list_of
 from benchmarks.running_server import TESTS, RunningServer
+from dovtab.api.shared_quota import SharedQuota
 
 ROUNDS, STARTS = 5, 9
+# Requests in a round; at one each second, the minute and the hour never are used up.
+COUNTED = 1_000
 
 
 def processor_time(
@@ -58,6 +63,24 @@ def start_up(starts: int = STARTS) -> dict[str, float]:
             seconds.append(_children() - before)
     # The first of each has read the files.
     return {module: median(seconds[1:]) for module, seconds in found.items()}
+
+
+def counting(rounds: int = ROUNDS, count: int = COUNTED) -> tuple[float, float]:
+    """Seconds that counting a request takes: alone, and with other processes, in a file."""
+    with TemporaryDirectory() as folder:
+        quotas = [SharedQuota(None), SharedQuota(Path(folder) / "quota")]
+        found: list[list[float]] = [[], []]
+        for number in range(rounds):
+            for quota, seconds in zip(quotas, found, strict=True):
+                began = time.process_time()
+                for second in range(number * count, (number + 1) * count):
+                    # As a list of several pages does it.
+                    quota.delay(float(second))
+                    quota.take(float(second))
+                    quota.answered(float(second), limit=5_000, remaining=4_000)
+                seconds.append((time.process_time() - began) / count)
+        alone, shared = map(median, found)
+        return alone, shared
 
 
 def _children() -> float:

@@ -85,6 +85,7 @@ class Client:
             "DIGITALOCEAN_TOKEN": f"door{next(_tokens)}",
             "DOVTAB_CACHE_SECONDS": str(cache_seconds),
             "DOVTAB_PYTHON": str(write_script(folder)),
+            "DOVTAB_QUOTA_FOLDER": str(folder / "quota"),
             PID_FILE: str(self._pid),
         }
         if not cache_seconds:

@@ -8,7 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from benchmarks.contestants import available
-from benchmarks.costs import ROUNDS, STARTS, peak_memory, processor_time, start_up
+from benchmarks.costs import ROUNDS, STARTS, counting, peak_memory, processor_time, start_up
 from benchmarks.doors import Unavailable, joins, loading, lookups, scans
 from benchmarks.picture import picture
 from benchmarks.questions import account_actions, questions
@@ -73,6 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if path is not None and drawn is not None:
             path.write_text(picture(drawn[1], drawn[0]), encoding="utf-8")
         _costs(server, names, scale)
+        _quota(scale)
         _doors(server, scale)
     return 0
 
@@ -103,6 +104,14 @@ def _costs(server: RunningServer, names: Sequence[str], scale: float) -> None:
     _say(
         f"processor time to start and SELECT 1: dovtab {started['dovtab'] * 1000:.0f} ms,"
         f" apsw's shell {started['apsw'] * 1000:.0f} ms, x{ratio:.2f}"
+    )
+
+
+def _quota(scale: float) -> None:
+    alone, shared = counting(1 if scale < 1 else ROUNDS)
+    _say(
+        f"counting a request: {alone / MICROSECOND:.0f} us,"
+        f" together with other processes {shared / MICROSECOND:.0f} us"
     )
 
 

@@ -7,6 +7,7 @@ it is left out: dovtab gets a clock that runs fast. Nothing is taken from a cach
 from __future__ import annotations
 
 import itertools
+from tempfile import TemporaryDirectory
 
 import apsw
 
@@ -31,12 +32,14 @@ class Dovtab:
 
     def __init__(self, url: str, inventory: tuple[int, ...] = ()) -> None:
         self._db = apsw.Connection(":memory:")
+        self._folder = TemporaryDirectory()
         settings = {
             "token": f"benchmark{next(_tokens)}",
             "api_url": url,
             "cache_seconds": 0,
             "max_requests": 1_000_000,
             "max_wait_seconds": 86_400,
+            "quota_folder": self._folder.name,
         }
         attach(self._db, resolve(settings, lambda _: None), FastClock())
         self._db.execute("CREATE TABLE inventory(id INTEGER PRIMARY KEY)")
@@ -51,3 +54,4 @@ class Dovtab:
 
     def close(self) -> None:
         self._db.close()
+        self._folder.cleanup()
