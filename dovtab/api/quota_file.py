@@ -99,7 +99,7 @@ class QuotaFile:
         self._path = path
         self._sleep = sleep
         self._boot = _boot()
-        self._descriptor = -1
+        self._descriptor, self._is_made = -1, False
         self._closing: weakref.finalize[[int], QuotaFile] | None = None
         self._rests_until, self._rest = float("-inf"), _REST_SECONDS
         self._header: _Header
@@ -228,7 +228,10 @@ class QuotaFile:
         if self._descriptor >= 0 and os.fstat(self._descriptor).st_nlink:
             return
         self.close()
-        _make(self._path.parent)
+        if not self._is_made:
+            # Once: what has been taken away, perhaps at the end of a session, stays away.
+            _make(self._path.parent)
+            self._is_made = True
         _check(self._path.parent.lstat(), stat.S_ISDIR)
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
         descriptor = os.open(self._path, flags, 0o600)

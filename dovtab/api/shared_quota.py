@@ -34,6 +34,7 @@ from dovtab.api.quota import (
     HOUR_REQUESTS,
     HOUR_SECONDS,
     MARGIN_SECONDS,
+    MINUTE_REQUESTS,
     MINUTE_SECONDS,
     Delays,
     Quota,
@@ -174,9 +175,10 @@ class SharedQuota:
                 )
             finally:
                 file.unlock()
+            limits = MINUTE_REQUESTS, known.hour_requests
             return [
-                usage._replace(used=max(usage.used, count), delay=max(usage.delay, delay))
-                for usage, count, delay in zip(own, used, delays, strict=True)
+                Usage(usage.window, limit, max(usage.used, count), max(usage.delay, delay))
+                for usage, limit, count, delay in zip(own, limits, used, delays, strict=True)
             ]
 
     def leave_file(self) -> None:

@@ -121,17 +121,18 @@ class ToldWaits:
         self._statements: list[Statement] = []
         self._last: QuotaWait | None = None
 
-    def look(self, accounts: Iterable[QuotaWaits], statement: Statement) -> float:
-        """How long this statement waits for a quota; 0: it does not."""
+    def look(self, accounts: Iterable[QuotaWaits], current: Callable[[], Statement]) -> float:
+        """How long the current statement waits for a quota; 0: it does not."""
         waits = [waits.current for waits in accounts]
         wait = max((wait for wait in waits if wait is not None), default=None)
         if wait is None:
             return 0.0
-        is_new = wait is not self._last and statement not in self._statements
-        if wait.seconds > LONG_SECONDS and is_new:
+        if wait.seconds > LONG_SECONDS and wait is not self._last:
             self._last = wait
-            self._statements.append(statement)
-            self._tell(str(wait))
+            statement = current()
+            if statement not in self._statements:
+                self._statements.append(statement)
+                self._tell(str(wait))
         return wait.seconds
 
     def forget(self) -> None:

@@ -247,7 +247,7 @@ class Session:
 
     def _is_interrupted(self) -> bool:
         waits = [a.waits for a in (self.account, *self._contexts.values())]
-        seconds = self._told_waits.look(waits, self.statements.current)
+        seconds = self._told_waits.look(waits, lambda: self.statements.current)
         if self._observer is not None:
             self._observer.waiting(self.statements.current, seconds)
         return self._host.is_interrupted()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -122,6 +123,23 @@ def test_a_refusal_and_the_hour_of_others_are_known_to_all(path: Path) -> None:
     assert second.take(NOW + 66) == 0
     second.refused(NOW + 66, 9e11)
     assert first.take(NOW + 67) == 59
+
+
+def test_a_folder_that_was_taken_away_is_not_made_again(path: Path) -> None:
+    """It was temporary, or a session's that is over."""
+    quota = SharedQuota(path)
+    take(quota, 3, NOW)
+    shutil.rmtree(path.parent)
+    take(quota, MINUTE_REQUESTS - 3, NOW)
+    assert quota.take(NOW) > 0
+    assert not path.parent.exists()
+
+
+def test_the_limit_of_an_account_that_has_more_is_known_to_all(path: Path) -> None:
+    first, second = SharedQuota(path), SharedQuota(path)
+    take(first, 1, NOW, answers=False)
+    first.answered(NOW, limit=10_000, remaining=9_990)
+    assert second.usage(NOW)[1] == ("hour", 10_000, 10, 0)
 
 
 def test_an_hour_is_shared_and_more_than_the_ring_holds_hurts_nobody(path: Path) -> None:

@@ -151,6 +151,23 @@ def test_a_token_is_of_the_connection_that_was_loaded_with_it(
         assert not any(account.token.encode() in helper.read_bytes() for helper in helpers)
 
 
+@needs_extension
+def test_its_helper_counts_together_with_the_other_programs_of_the_user(
+    account: Simulator, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """In the folder that the connection's environment names, not that of the helper's start."""
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "other"))
+    with closing(sqlite3.connect(":memory:")) as db:
+        dovtab.load(db)
+        db.execute("SELECT count(*) FROM droplet_actions(1)").fetchone()
+        used = "SELECT used FROM dovtab_quota WHERE window = 'minute'"
+        assert db.execute(used).fetchall() == [(1,)]
+    own = dovtab.connect()
+    assert own.execute(used).get == 1
+    own.close()
+    assert len(list((tmp_path / "other").rglob("*"))) == 3
+
+
 def is_helper(process: Path) -> bool:
     try:
         return b"dovtab.hosts.pipe.helper" in (process / "cmdline").read_bytes()

@@ -297,6 +297,7 @@ def test_without_a_log_actions_work_and_nothing_is_written(
     off: str,
 ) -> None:
     monkeypatch.delenv("XDG_STATE_HOME", raising=False)
+    monkeypatch.setenv("DOVTAB_QUOTA_FOLDER", "off")
     if off == "DOVTAB_LOG":
         monkeypatch.setenv("DOVTAB_LOG", "off")
     db = connect(**({"log": None} if off == "setting" else {}))
