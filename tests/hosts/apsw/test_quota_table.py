@@ -15,9 +15,11 @@ import pytest
 
 import dovtab
 from dovtab.api.clock import SystemClock
+from dovtab.api.quota import Usage
 from dovtab.api.settings import resolve
 from dovtab.api.shared_quota import SharedQuota, file_of
 from dovtab.api.token import Token
+from dovtab.engine.quota_waits import QuotaWait, QuotaWaits
 from dovtab.hosts.apsw.connection import attach
 from dovtab.hosts.progress import Progress
 from dovtab.simulator import Fault, ManualClock, Simulator
@@ -185,6 +187,44 @@ def test_a_wait_for_the_quota_of_a_context_is_told_too(
     db.execute("CREATE VIRTUAL TABLE temp.prod USING droplet_actions(context=prod)")
     list(db.execute(in_list(300).replace("droplet_actions", "prod")))
     assert said.getvalue() == WAITING + "\n"
+
+
+def test_a_wait_for_the_hour_says_so(
+    watched: Watched, fleet: Simulator, clock: ManualClock
+) -> None:
+    folder = os.environ["XDG_RUNTIME_DIR"] + "/dovtab/quota"
+    others = SharedQuota(file_of(folder, fleet.url, Token(fleet.token, "a test")))
+    for _ in range(20):
+        for _ in range(250):
+            assert others.take(clock.time()) == 0
+            others.answered(clock.time())
+        clock.advance(61)
+    # The first of them leave the hour in half a minute.
+    clock.advance(3570 - 20 * 61)
+    db, said = watched(draws=False)
+    list(db.execute("SELECT count(*) FROM droplet_actions(1)"))
+    assert "s for the quota (5000 requests an hour); see dovtab_quota" in said.getvalue()
+    minute, hour = db.execute(QUOTA)
+    assert (minute[-1], hour[-1]) == (0, pytest.approx(30, abs=0.01))
+
+
+def test_waits_at_the_same_time_are_one_wait(
+    clock: ManualClock, shared_clock: SharedClock
+) -> None:
+    waits = QuotaWaits(shared_clock)
+    first, second = QuotaWait(30, "minute"), QuotaWait(20, "minute")
+    with waits.during(first):
+        clock.advance(10)
+        with waits.during(second):
+            assert waits.current == second
+            clock.advance(20)
+        assert waits.current == first
+        clock.advance(1)
+    with waits.during(QuotaWait(7, "hour")):
+        clock.advance(7)
+    assert waits.current is None
+    usage = Usage("minute", 250, 0, 0), Usage("hour", 5000, 0, 0)
+    assert [row[-1] for row in waits.rows("mine", usage)] == [31, 7]
 
 
 def test_a_library_logs_it(
