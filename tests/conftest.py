@@ -25,6 +25,15 @@ hypothesis.settings.register_profile("explore", max_examples=5000)
 hypothesis.settings.load_profile("same")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def quota_of_the_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Programs that are started for many tests tell nothing to those of whoever runs them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("run")))
+        patch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
+        yield
+
+
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
     """No token, no setting and no doctl file of whoever runs the tests.
