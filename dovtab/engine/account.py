@@ -191,6 +191,10 @@ class Account:
                 if self.pause(delay, cancelled) and cancelled is not None:
                     raise not_sent(request)
 
+    def give_back(self) -> None:
+        """A place in the quota that nothing will be sent for."""
+        self.shared().quota.answered(self.clock.monotonic(), attempts=0)
+
     def record(self, request: Request) -> Exchange:
         """Write down a request that has its place and is about to be sent."""
         exchange = Exchange(request, self.clock.time())
@@ -203,7 +207,7 @@ class Account:
             call.start()
         except BaseException:
             if not call.started:
-                self.shared().quota.answered(self.clock.monotonic(), attempts=0)
+                self.give_back()
             raise
 
     def send(

@@ -18,6 +18,7 @@ from dovtab.api.settings import Settings
 from dovtab.engine.account import Account
 from dovtab.engine.history.reading import Reading
 from dovtab.engine.journal import rfc3339
+from dovtab.engine.quota_waits import ToldWaits
 from dovtab.engine.session import Observer
 from dovtab.engine.statement import Statement
 from dovtab.errors import DovtabError, SettingsError
@@ -161,9 +162,12 @@ def _account(
 ) -> Account:
     """An account whose waiting is shown."""
 
+    told = ToldWaits(observer.held_up if observer is not None else None)
+
     def interrupted() -> bool:
+        seconds = told.look([account.waits], lambda: statement)
         if observer is not None:
-            observer.waiting(statement, account.quota_seconds)
+            observer.waiting(statement, seconds)
         return False
 
     wait_over: Callable[[], None] = observer.wait_over if observer else lambda: None

@@ -18,8 +18,9 @@ from dovtab.api.pages import PER_PAGE_MAX, Page
 from dovtab.engine.reading.covering import MOST_ROWS, Covering, decide, pages
 from dovtab.engine.reading.held import Held
 from dovtab.engine.reading.pager import page_request, read_list
+from dovtab.engine.reading.pending import Pending
 from dovtab.engine.reading.since import Since, seconds
-from dovtab.engine.reading.source import Pending, Source
+from dovtab.engine.reading.source import Source
 from dovtab.engine.statement import Statement
 from dovtab.errors import DovtabError, Interrupted
 from dovtab.resources import Row, Table

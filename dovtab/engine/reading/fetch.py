@@ -18,9 +18,10 @@ from dovtab.engine.call import Call
 from dovtab.engine.reading.answer import Answer
 from dovtab.engine.reading.cover import Cover, Each
 from dovtab.engine.reading.covering import FEWEST, can_cover
+from dovtab.engine.reading.pending import Pending
 from dovtab.engine.reading.predictor import Predictor
 from dovtab.engine.reading.prefetch import Key, Send
-from dovtab.engine.reading.source import Ahead, Pending, Source
+from dovtab.engine.reading.source import Ahead, Source
 from dovtab.engine.sql import may_stop_early
 from dovtab.engine.statement import Statement
 from dovtab.resources import Row, Table

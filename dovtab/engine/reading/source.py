@@ -17,36 +17,11 @@ from dovtab.engine.account import Account
 from dovtab.engine.call import Call
 from dovtab.engine.interruption import reporting_interruption
 from dovtab.engine.reading.answer import Answer
+from dovtab.engine.reading.pending import Pending
 from dovtab.engine.reading.prefetch import Key
 from dovtab.engine.statement import Statement
 from dovtab.errors import AnswerError, DovtabError, Interrupted
 from dovtab.resources import Row, Table
-
-
-@dataclass(slots=True)
-class Pending:
-    """A request, and its answer or the call that will bring one.
-
-    Attributes:
-        exchange: there if the call is our own.
-        generation: the cache's, when it went out before anybody wanted it.
-    """
-
-    request: Request
-    answer: Answer | None = None
-    call: Call[Answer] | None = None
-    exchange: Exchange | None = None
-    generation: int | None = None
-
-    @property
-    def done(self) -> bool:
-        """Whether the answer is here."""
-        return self.call is None or self.call.done
-
-    def release(self) -> None:
-        """Want it no longer."""
-        if self.call is not None:
-            self.call.release()
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,11 +106,7 @@ class Source:
         prefetched = self._prefetched(request, statement)
         if prefetched is not None:
             return prefetched
-        known = self.find(request, statement)
-        if known is not None:
-            return Pending(request, answer=known)
-        call = self.account.shared().cache.join(self._name(request))
-        return Pending(request, call=call) if call else self._send(request, statement)
+        return self._there(request, statement) or self._send(request, statement, joins=True)
 
     def prefetch(self, request: Request, statement: Statement) -> bool:
         """Ask for what will be wanted, unless it is known; False if it is no time for that."""
@@ -178,10 +149,33 @@ class Source:
             raise
         return pending
 
-    def _send(self, request: Request, statement: Statement | None) -> Pending:
+    def _there(self, request: Request, statement: Statement) -> Pending | None:
+        """What is known, or somebody is asking for already."""
+        known = self.find(request, statement)
+        if known is None:
+            call = self.account.shared().cache.join(self._name(request))
+            if call is not None:
+                return Pending(request, call=call)
+            # One that was under way a moment ago may have ended, and left its answer.
+            known = self.find(request, statement)
+        return None if known is None else Pending(request, answer=known)
+
+    def _send(
+        self, request: Request, statement: Statement | None, *, joins: bool = False
+    ) -> Pending:
+        """Ask for it.
+
+        Args:
+            joins: unless somebody else has begun to, while the quota was waited for.
+        """
         if statement is not None:
             statement.spend(self.account.settings.max_requests, self.table.key)
         self.account.acquire(request, statement)
+        there = self._there(request, statement) if joins and statement is not None else None
+        if there is not None and statement is not None:
+            statement.requests -= 1
+            self.account.give_back()
+            return there
         exchange = self.account.record(request)
         exchange.look_ahead = statement.alone if statement is not None else ""
         attempts = statement.attempts if statement is not None else None

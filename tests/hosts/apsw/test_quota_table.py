@@ -25,6 +25,8 @@ from dovtab.hosts.progress import Progress
 from dovtab.simulator import Fault, ManualClock, Simulator
 from shared_clock import SharedClock
 
+pytestmark = pytest.mark.usefixtures("one_by_one")
+
 Connect = Callable[..., apsw.Connection]
 QUOTA = 'SELECT account, window, "limit", used, remaining, frees_at, waited_seconds FROM dovtab_quota'
 

@@ -372,6 +372,8 @@ class Watching:
         assert statement.progress is not None
         self.told.append(statement.progress())
 
+    def held_up(self, told: str) -> None: ...
+
     def wait_over(self) -> None: ...
 
     def confirm(self, question: str) -> bool:
