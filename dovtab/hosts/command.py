@@ -5,18 +5,24 @@ What fails ends it with status 1 and one line on stderr: scripts read that.
 
 from __future__ import annotations
 
+import gc
 import io
 import os
 import signal
 import sys
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from dovtab.api.settings import Settings
 from dovtab.errors import SettingsError
-from dovtab.hosts import loadable
 from dovtab.hosts.options import USAGE, VERSIONS
-from dovtab.hosts.progress import Progress
-from dovtab.hosts.shell import Shell
+
+if TYPE_CHECKING:
+    from dovtab.api.settings import Settings
+    from dovtab.hosts.shell import Shell
+
+# Modules are no garbage, and everything that is imported makes tens of thousands of
+# objects: Python's collector would look through them a hundred times, for nothing.
+_OBJECTS_BETWEEN_COLLECTIONS = 100_000
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -25,6 +31,10 @@ def main(argv: list[str] | None = None) -> int:
     if args and args[0].startswith("-") and args[0].lstrip("-") in ANSWERS:
         return _answer(args[0].lstrip("-"))
     if argv is None:
+        gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
+    from dovtab.hosts.shell import Shell
+
+    if argv is None:
         # What ends services and jobs is no other interruption than Ctrl-C.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
     shell = Shell()
@@ -32,14 +42,23 @@ def main(argv: list[str] | None = None) -> int:
         status = _status(shell, args)
     finally:
         shell.close()
+        if argv is None:
+            # Python would look through all of it once more, and the process ends anyway.
+            gc.freeze()
     return status or int(shell.never_sent > 0 and not shell.at_prompt)
+
+
+def _loadable_path() -> str:
+    from dovtab.hosts import loadable
+
+    return loadable.path()
 
 
 ANSWERS: dict[str, Callable[[], str]] = {
     "version": lambda: VERSIONS,
     "help": USAGE.rstrip,
     "h": USAGE.rstrip,
-    "loadable-path": loadable.path,
+    "loadable-path": _loadable_path,
 }
 
 
@@ -102,6 +121,7 @@ def _run(shell: Shell, args: list[str]) -> int:
 def _refresh(shell: Shell, settings: Settings) -> int:
     # Most people have a question, and no history.
     from dovtab.hosts import history
+    from dovtab.hosts.progress import Progress
 
     path = shell.history.pop("refresh", "")
     if not path:

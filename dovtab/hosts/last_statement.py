@@ -10,7 +10,6 @@ Sources: https://sqlite.org/c3ref/complete.html, https://sqlite.org/c3ref/stmt_r
 from __future__ import annotations
 
 import apsw
-import apsw.ext
 
 from dovtab.engine.manifest import manifest
 from dovtab.resources import TABLES
@@ -46,6 +45,9 @@ def refusal(connection: apsw.Connection, last: str) -> str | None:
     only_comments = apsw.complete(f";{last}")
     if only_comments:
         return None
+    # Only a script that was cut off gets here.
+    import apsw.ext
+
     try:
         prepared = apsw.ext.query_info(connection, last)
     except apsw.Error as error:

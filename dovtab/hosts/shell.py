@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import Any
 
 import apsw
-import apsw.shell
 
 from dovtab.api.settings import Settings, resolve
 from dovtab.engine.manifest import manifest
 from dovtab.engine.session import Session
 from dovtab.errors import ActionsError, SettingsError
+from dovtab.hosts import apsw_shell
 from dovtab.hosts.apsw.connection import Checks, attach
 from dovtab.hosts.last_statement import refusal, split
 from dovtab.hosts.options import (
@@ -47,7 +47,7 @@ Connection = apsw.Connection
 MODULES = manifest(TABLES).modules
 
 
-class Shell(apsw.shell.Shell):
+class Shell(apsw_shell.Shell):
     """apsw's shell, whose every connection has the tables. Close it after use."""
 
     def __init__(self, **options: Any) -> None:
@@ -88,7 +88,7 @@ class Shell(apsw.shell.Shell):
         self._closing.close()
 
     def _connection_with_tables(self) -> Connection:
-        connection: Connection = apsw.shell.Shell.db.__get__(self)
+        connection: Connection = apsw_shell.Shell.db.__get__(self)
         if connection not in self._sessions:
             # To the real one, also when the shell holds back what it says itself.
             on_terminal = sys.stdout.isatty() and sys.stderr.isatty()
@@ -111,7 +111,7 @@ class Shell(apsw.shell.Shell):
             raise self.Error("--refresh has its own file: no database, and no SQL")
         if name and _SQL.match(name) and not Path(name).exists():
             raise self.Error("the database comes before the SQL: dovtab :memory: 'SELECT ...'")
-        apsw.shell.Shell.db.__set__(self, connection_and_name)
+        apsw_shell.Shell.db.__set__(self, connection_and_name)
 
     db = property(_connection_with_tables, _name_database)
 

@@ -37,10 +37,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from dovtab.engine.account import Account
-from dovtab.engine.acting import commit
 from dovtab.engine.acting.posts import Post
 from dovtab.engine.acting.queue import Queue
-from dovtab.engine.acting.row import row_post
 from dovtab.engine.reading.values import SqlValue
 from dovtab.engine.sql import first_words, has_returning
 from dovtab.engine.statement import Statement
@@ -99,6 +97,9 @@ class Transaction:
             ArgumentError: the row is wrong: a constraint that fails.
             TooManyRequestsError: the statement asks for too many.
         """
+        # Whoever only reads does not import what acts.
+        from dovtab.engine.acting.row import row_post
+
         statement = self._writer()
         if statement is self._undone:
             raise NotAllowedError(
@@ -155,6 +156,8 @@ class Transaction:
             raise error
         if not posts:
             return
+        from dovtab.engine.acting import commit
+
         try:
             commit.send(self._table, self._account, posts, self._statements.current)
         except ActionsError as error:
