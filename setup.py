@@ -90,6 +90,8 @@ setup(
         # 3.54.0.0 and 3.54.1.0 fail on an empty IN set that a virtual table takes whole.
         "apsw>=3.51.2,!=3.54.0.0,!=3.54.1.0",
         "httpx>=0.27,<1",
+        # httpx's own lower half, which it brings: requests go to its connections.
+        "httpcore>=1,<2",
         # Takes a third of the time that json takes, and refuses what is not JSON.
         "orjson>=3.10",
         # Reads doctl's config file; imported only where there is one.

@@ -1,55 +1,35 @@
-"""The one place that speaks HTTP.
+"""A request until there is an answer, or no hope of one.
 
-It sends a request, repeats it when `retry` allows, waits when `rate_limit`
-asks, and gives an `Exchange`: it does not raise for what the network or the
-API do, so that an answer can come from any thread.
+It is sent, repeated when `retry` allows, after a pause when `rate_limit` asks for one,
+and what came of it is an `Exchange`: nothing is raised for what the network or the API
+do, so that an answer can come from any thread.
 
-The rules: one host only (redirects are not followed, links are not read); a
-POST that may have run is never sent again; nothing that httpx raises gets out,
-because its exceptions and their frames hold headers.
-
-Source: https://www.python-httpx.org/
+The rule: a POST that may have run is never sent again.
 """
 
 from __future__ import annotations
 
 import json
 import random
-import time
 import weakref
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
-from http.cookiejar import CookieJar, DefaultCookiePolicy
 from threading import Event
-from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
-
-import httpx
 
 from dovtab.api.answers import Reply, rate_limit_error, read_reply
 from dovtab.api.clock import Clock
-from dovtab.api.deadline import Deadline, DeadlineBackend
+from dovtab.api.connections import Connections, Lost, NotSent
 from dovtab.api.exchange import Exchange, Json, Request
 from dovtab.api.rate_limit import rate_limit_delay
 from dovtab.api.retry import REPEATABLE_STATUSES, Failure, RetryPolicy, retry_delay
+from dovtab.api.server_clock import seconds_ahead
 from dovtab.api.settings import Settings
 from dovtab.api.token import Token
-from dovtab.errors import NetworkError, SettingsError
-from dovtab.version import VERSION
+from dovtab.errors import NetworkError
 
-_CONNECT_SECONDS = 10.0
-LARGEST_ANSWER = 64 << 20  # bytes; a page of 200 actions has a five-hundredth of it
 _POLICY = RetryPolicy()
 # Said by a proxy or a balancer: it waited long enough, or thinks that we did.
 _GIVEN_UP = frozenset({408, 460, 499})
-_NEVER_SENT = (
-    httpx.ConnectError,
-    httpx.ConnectTimeout,
-    httpx.PoolTimeout,
-    httpx.ProxyError,
-    httpx.UnsupportedProtocol,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,77 +40,18 @@ class _Lost:
     reason: str
 
 
-class _Cancelled(Exception):
-    """Nobody waits for the answer any more."""
-
-
-class _Bearer(httpx.Auth):
-    """Puts the token in as late as possible, where no frame of ours holds it."""
-
-    def __init__(self, token: Token) -> None:
-        self._token = token
-
-    def auth_flow(
-        self, request: httpx.Request
-    ) -> Generator[httpx.Request, httpx.Response, None]:
-        request.headers["authorization"] = self._token.header()
-        yield request
-
-
-class _Transport(httpx.HTTPTransport):
-    """httpx's own, over connections that keep to a deadline."""
-
-    def __init__(self, api_url: str, deadline: Deadline) -> None:
-        # On the loopback there is no TLS to prepare for, and no proxy to trust.
-        remote = not api_url.startswith("http://")
-        super().__init__(
-            verify=remote,
-            trust_env=remote,
-            limits=httpx.Limits(max_connections=None, max_keepalive_connections=64),
-            proxy=_proxy(api_url) if remote else None,
-        )
-        # The one thing that httpx does not let through to the library below it.
-        self._pool._network_backend = DeadlineBackend(deadline)
-
-
-def _proxy(api_url: str) -> str | None:
-    """The environment's proxy for this URL; httpx looks only without a transport."""
-    proxies = getproxies()
-    proxy = proxies.get("https") or proxies.get("all")
-    return None if proxy is None or proxy_bypass(urlsplit(api_url).netloc) else proxy
-
-
 class Client:
-    """Kept-alive connections to one API with one token. Safe in many threads.
+    """One API with one token. Safe in many threads.
 
     Raises:
-        SettingsError: the environment's certificates or proxies cannot be used.
+        SettingsError: the URL, or the environment's certificates or proxies, cannot be used.
     """
 
     def __init__(self, api_url: str, token: Token) -> None:
         self.api_url = api_url
         self.token = token
-        self._deadline = Deadline()
-        problem = ""
-        try:
-            self._http = httpx.Client(
-                auth=_Bearer(token),
-                headers={
-                    "accept": "application/json",
-                    "user-agent": f"dovtab/{VERSION} python-httpx/{httpx.__version__}",
-                },
-                cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
-                transport=_Transport(api_url, self._deadline),
-                trust_env=False,
-            )
-        except Exception as error:
-            problem = f"{type(error).__name__}: {' '.join(str(error).split())}"[:200]
-        if problem:
-            raise SettingsError(
-                "the environment's certificates (SSL_CERT_FILE, SSL_CERT_DIR) or proxies"
-                f" (HTTPS_PROXY, ALL_PROXY) cannot be used: {problem}"
-            )
-        weakref.finalize(self, self._http.close)
+        self._connections = Connections(api_url, token)
+        weakref.finalize(self, self._connections.close)
 
     def exchange(
         self,
@@ -215,69 +136,14 @@ class Client:
 
     def _send(self, request: Request, seconds: float, cancelled: Event) -> Reply | _Lost:
         """One attempt."""
-
-        def trace(event: str, info: object) -> None:
-            # The last moment at which a POST can be held back.
-            if event.endswith("send_request_headers.started") and cancelled.is_set():
-                raise _Cancelled
-
-        self._deadline.at = time.monotonic() + seconds
-        failure = Failure.LOST
+        body = None if request.body is None else _body(request.body)
+        method = request.operation.method
         try:
-            with self._http.stream(
-                request.operation.method,
-                self.api_url + request.path,
-                content=None if request.body is None else _body(request.body),
-                headers={} if request.body is None else {"content-type": "application/json"},
-                timeout=httpx.Timeout(seconds, connect=min(seconds, _CONNECT_SECONDS)),
-                extensions={"trace": trace} if request.acts else {},
-            ) as response:
-                return _read(response)
-        except _Cancelled:
-            return _Lost(Failure.NOT_SENT, "given up before it was sent")
-        except httpx.TransportError as error:
-            if isinstance(error, _NEVER_SENT):
-                failure = Failure.NOT_SENT
-            reason = self._reason(error, failure, seconds)
-        except Exception as error:
-            # Nothing of httpx's gets out: its messages and frames hold headers.
-            reason = f"the answer cannot be read ({type(error).__name__})"
-        return _Lost(failure, reason)
-
-    def _reason(self, error: httpx.TransportError, failure: Failure, seconds: float) -> str:
-        if isinstance(error, httpx.TimeoutException):
-            return f"no whole answer within {seconds:g} s"
-        if failure is Failure.NOT_SENT:
-            why = self.token.removed_from(" ".join(str(error).split()))
-            return f"cannot connect to {self.api_url}: {why}"
-        return "the connection was lost before the whole answer came"
+            return self._connections.send(method, request.path, body, seconds, cancelled.is_set)
+        except Lost as lost:
+            failure = Failure.NOT_SENT if isinstance(lost, NotSent) else Failure.LOST
+            return _Lost(failure, str(lost))
 
 
-def seconds_ahead(date: str | None, sent_at: float, now: float) -> float:
-    """By how much the API's clock is ahead of ours, for certain: 0 if it may be right.
-
-    It told the time, in whole seconds, somewhere between our question and now.
-    """
-    try:
-        moment = parsedate_to_datetime(date).timestamp() if date else now
-    except (ValueError, OverflowError):
-        return 0.0
-    return max(moment - now, min(0.0, moment + 1 - sent_at))
-
-
-def _body(body: dict[str, Json]) -> str:
-    return json.dumps(body, allow_nan=False)
-
-
-def _read(response: httpx.Response) -> Reply:
-    chunks, size = [], 0
-    try:
-        for chunk in response.iter_bytes():
-            chunks.append(chunk)
-            size += len(chunk)
-            if size > LARGEST_ANSWER:
-                problem = f"more than {LARGEST_ANSWER >> 20} MB) is too large"
-                return Reply(response.status_code, response.headers, b"", problem)
-    except httpx.DecodingError:
-        return Reply(response.status_code, response.headers, b"", "broken compression)")
-    return Reply(response.status_code, response.headers, b"".join(chunks))
+def _body(body: dict[str, Json]) -> bytes:
+    return json.dumps(body, allow_nan=False).encode()

@@ -14,7 +14,7 @@ import ssl
 import threading
 import time
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, cast
 
 import httpcore
 
@@ -48,7 +48,9 @@ class DeadlineBackend(httpcore.NetworkBackend):
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:
         left = self._deadline.left(timeout, httpcore.ConnectTimeout)
-        stream = self._backend.connect_tcp(host, port, left, local_address, socket_options)
+        # Bytes are looked up as they are; for a text Python imports the codec of IDNA first.
+        name = cast("str", host.encode("ascii"))
+        stream = self._backend.connect_tcp(name, port, left, local_address, socket_options)
         return _Stream(stream, self._deadline)
 
     def sleep(self, seconds: float) -> None:

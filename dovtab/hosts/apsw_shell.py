@@ -29,7 +29,8 @@ class _Ext(StandIn):
         return usage
 
 
-_RARE = ["argparse", "code", "tempfile", "webbrowser", "apsw.fts5", "apsw.sqlite_extra"]
+_RARE = ["argparse", "code", "csv", "shlex", "tempfile", "webbrowser"]
+_RARE += ["apsw.fts5", "apsw.sqlite_extra"]
 
 with standing_in([*map(StandIn, _RARE), _Ext("apsw.ext")]):
     import apsw.shell
@@ -47,19 +48,24 @@ class Shell(apsw.shell.Shell):
         # A database that was just made in memory has no table.
         self._is_without_fts5 = self._db is not None and self.dbfilename == ":memory:"
         if not self._is_without_fts5:
-            super()._apply_fts()
+            self._extend()
 
-    def _extend_fts5(self) -> None:
+    def _extend_if_not_yet(self) -> None:
         if self._is_without_fts5:
             self._is_without_fts5 = False
-            super()._apply_fts()
+            self._extend()
+
+    def _extend(self) -> None:
+        theirs: Any = super()
+        theirs._apply_fts()
 
     def _query_details(self, sql: str, bindings: Any) -> Any:
         if _FTS5.search(sql):
-            self._extend_fts5()
+            self._extend_if_not_yet()
         return super()._query_details(sql, bindings)
 
     def process_command(self, command: str) -> None:
         # Some open or fill databases, some prepare statements in their own way.
-        self._extend_fts5()
-        super().process_command(command)
+        self._extend_if_not_yet()
+        theirs: Any = super()
+        theirs.process_command(command)

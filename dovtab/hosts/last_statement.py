@@ -46,10 +46,10 @@ def refusal(connection: apsw.Connection, last: str) -> str | None:
     if only_comments:
         return None
     # Only a script that was cut off gets here.
-    import apsw.ext
+    from apsw.ext import query_info
 
     try:
-        prepared = apsw.ext.query_info(connection, last)
+        prepared = query_info(connection, last)
     except apsw.Error as error:
         return str(error)
     names = (function.name for function in manifest(TABLES).functions)

@@ -85,7 +85,7 @@ def test_a_date_that_is_none_does_no_harm(year: str) -> None:
 
 
 def test_an_answer_without_end_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dovtab.api.client.LARGEST_ANSWER", 1 << 20)
+    monkeypatch.setattr("dovtab.api.connections.LARGEST_ANSWER", 1 << 20)
     packed = gzip.compress(b" " * (64 << 20))
     with raw_server(answer(packed, b"content-encoding: gzip")) as server:
         db = connect_to(server.url)

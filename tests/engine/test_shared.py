@@ -7,9 +7,9 @@ import os
 from collections.abc import Callable
 
 import apsw
-import httpx
 import pytest
 
+from dovtab.api.connections import Connections
 from dovtab.api.token import Token
 from dovtab.engine.shared import shared
 from dovtab.simulator import Fault, Simulator
@@ -28,21 +28,21 @@ def test_connections_of_a_process_share_a_client(
 
 
 @pytest.fixture
-def closed(monkeypatch: pytest.MonkeyPatch) -> list[httpx.Client]:
-    """The HTTP clients that have been closed."""
-    clients: list[httpx.Client] = []
-    close = httpx.Client.close
+def closed(monkeypatch: pytest.MonkeyPatch) -> list[Connections]:
+    """Those to one API that have been closed."""
+    those: list[Connections] = []
+    close = Connections.close
 
-    def noted(client: httpx.Client) -> None:
-        clients.append(client)
-        close(client)
+    def noted(connections: Connections) -> None:
+        those.append(connections)
+        close(connections)
 
-    monkeypatch.setattr(httpx.Client, "close", noted)
-    return clients
+    monkeypatch.setattr(Connections, "close", noted)
+    return those
 
 
 def test_a_client_that_nobody_uses_is_closed(
-    simulator: Simulator, closed: list[httpx.Client]
+    simulator: Simulator, closed: list[Connections]
 ) -> None:
     found = shared(simulator.url, Token("unused", "a test"))
     assert closed == []
@@ -54,7 +54,7 @@ def test_a_client_that_nobody_uses_is_closed(
 def test_a_closed_connection_lets_its_client_go(
     simulator: Simulator,
     connect: Callable[..., apsw.Connection],
-    closed: list[httpx.Client],
+    closed: list[Connections],
 ) -> None:
     simulator.account.add_droplet(droplet_id=1)
     db = connect()

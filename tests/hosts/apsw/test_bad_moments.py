@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import apsw
-import httpx
+import httpcore
 import pytest
 
 import dovtab
@@ -82,20 +82,22 @@ def test_a_post_is_not_sent_by_a_connection_that_was_made_too_late(
     db.close()
 
 
-@pytest.mark.parametrize("error", [httpx.WriteError, httpx.ReadError, httpx.WriteTimeout])
+@pytest.mark.parametrize(
+    "error", [httpcore.WriteError, httpcore.ReadError, httpcore.WriteTimeout]
+)
 def test_a_post_whose_sending_broke_off_is_not_sent_again(
     simulator: Simulator,
     connect: Callable[..., apsw.Connection],
     monkeypatch: pytest.MonkeyPatch,
-    error: type[httpx.TransportError],
+    error: type[Exception],
 ) -> None:
     sent: list[str] = []
 
-    def break_off(self: object, request: httpx.Request) -> httpx.Response:
-        sent.append(request.method)
+    def break_off(self: object, request: httpcore.Request) -> httpcore.Response:
+        sent.append(request.method.decode())
         raise error("broken")
 
-    monkeypatch.setattr(httpx.HTTPTransport, "handle_request", break_off)
+    monkeypatch.setattr(httpcore.HTTPConnection, "handle_request", break_off)
     with pytest.raises(dovtab.NetworkError, match="may have been carried out"):
         list(connect().execute(POST))
     assert sent.count("POST") == 1

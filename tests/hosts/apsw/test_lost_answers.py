@@ -14,7 +14,7 @@ import apsw
 import pytest
 
 import dovtab
-from dovtab.api.client import seconds_ahead
+from dovtab.api.server_clock import seconds_ahead
 from dovtab.simulator import Fault, ManualClock, Simulator
 from shared_clock import SharedClock
 
