@@ -1,4 +1,4 @@
-"""Single-flight: one call in a thread of its own, for all who want its result.
+"""Single-flight: one call in another thread, for all who want its result.
 
 A blocking call inside xFilter would keep SQLite's interrupt waiting until the
 server answers. So the slow part runs in a thread, and the thread that belongs to
@@ -11,10 +11,10 @@ cannot be started is done at once, with that error, for whoever has joined it.
 state        who moves it              what holds
 ===========  ========================  =====================================
 made         whoever made it           no thread; its maker waits, others may join
-started      `start`, once             one thread; ``waiting`` are interested
+started      `start`, once             a thread does it; ``waiting`` are interested
 cancelled    the last `release`        nobody waits; `join` refuses; the thread
                                        is told by an event and ends when it can
-done         its own thread            a result or an error, which stays
+done         the thread that does it   a result or an error, which stays
 ===========  ========================  =====================================
 
 Always: everyone who made or joined a call releases it exactly once. Whether it
@@ -35,6 +35,7 @@ import threading
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
+from dovtab.engine.threads import Threads
 from dovtab.errors import Interrupted, NetworkError
 
 T = TypeVar("T")
@@ -52,7 +53,10 @@ class Call(Generic[T]):
         self._lock = threading.Lock()
         self._waiting = 1
         self._cancelled = threading.Event()
-        self._done = threading.Event()
+        self._is_done = False
+        # Held until it is done: to wait for a lock is to wait for nothing else.
+        self._under_way = threading.Lock()
+        self._under_way.acquire()
         self.started = False
         self._result: T
         self._error: BaseException | None = None
@@ -63,21 +67,22 @@ class Call(Generic[T]):
         Raises:
             NetworkError: the system has no thread left.
         """
-        # A daemon: the program may end while a server is still thinking.
-        thread = threading.Thread(target=self._run, name="dovtab request", daemon=True)
         self.started = True
         try:
-            thread.start()
-        except RuntimeError as error:
-            self.started = False
-            self._error = NetworkError(f"no request can be sent: {error}")
-            self._done.set()
-            raise self._error from None
+            _threads.run(self._run)
+        except BaseException as error:
+            if isinstance(error, RuntimeError) or _threads.take_back(self._run):
+                self.started = False
+                self._error = NetworkError(f"no request can be sent: {error}")
+                self._end()
+                if isinstance(error, RuntimeError):
+                    raise self._error from None
+            raise
 
     @property
     def done(self) -> bool:
         """Whether it has ended, or never will."""
-        return self._done.is_set() or self._is_orphan()
+        return self._is_done or self._is_orphan()
 
     def join(self) -> bool:
         """Wait for it too; False when it has been given up already."""
@@ -107,13 +112,16 @@ class Call(Generic[T]):
         """
         if interrupted():
             raise Interrupted("interrupted")
-        while not self._done.is_set():
+        while not self._is_done:
             if self._is_orphan():
                 raise NetworkError(
                     "a request was under way when this process was forked, and its answer"
                     " goes to the parent: run the statement again"
                 )
-            if not self._done.wait(LOOK_UP_SECONDS) and interrupted():
+            if self._under_way.acquire(timeout=LOOK_UP_SECONDS):
+                # For whoever else waits.
+                self._under_way.release()
+            elif interrupted():
                 raise Interrupted("interrupted")
         if self._error is not None:
             raise self._error
@@ -128,4 +136,19 @@ class Call(Generic[T]):
         except BaseException as error:
             self._error = error
         finally:
-            self._done.set()
+            self._end()
+
+    def _end(self) -> None:
+        self._is_done = True
+        self._under_way.release()
+
+
+_threads = Threads()
+
+
+def _in_child() -> None:
+    global _threads
+    _threads = Threads()
+
+
+os.register_at_fork(after_in_child=_in_child)
