@@ -1,4 +1,4 @@
-"""What rows cost beside waiting: processor time, memory, the time to start, and counting.
+"""What rows and requests cost beside waiting: processor time, memory, the time to start, counting.
 
 Processor time is of all threads, and the server is another process. Memory and
 start-up are those of processes that do nothing else.
@@ -6,17 +6,18 @@ start-up are those of processes that do nothing else.
 
 from __future__ import annotations
 
+import os
 import resource
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
 from benchmarks.contestants import LOOP_WITH_ORJSON, enter
-from benchmarks.questions import list_of
+from benchmarks.questions import Question, get, list_of
 from benchmarks.running_server import TESTS, RunningServer
 from dovtab.api.shared_quota import SharedQuota
 
@@ -44,6 +45,27 @@ def processor_time(
     return {name: median(seconds) for name, seconds in found.items()}
 
 
+def processor_times(
+    server: RunningServer, question: Question, rounds: int = ROUNDS
+) -> dict[str, float]:
+    """Seconds of processor time for a question, of dovtab and of a loop with its JSON library.
+
+    Everybody begins with one request of another kind, so that a connection is open.
+    """
+    found: dict[str, list[float]] = {"dovtab": [], LOOP_WITH_ORJSON: []}
+    for _ in range(rounds):
+        for name, seconds in found.items():
+            contestant = enter(name, server.url(0, 0), question.droplets)
+            try:
+                contestant.ask(list_of(1))
+                began = time.process_time()
+                contestant.ask(question)
+                seconds.append(time.process_time() - began)
+            finally:
+                contestant.close()
+    return {name: median(seconds) for name, seconds in found.items()}
+
+
 def peak_memory(server: RunningServer, actions: Sequence[int]) -> list[int]:
     """Peak memory in bytes of a process that reads an account of so many actions, for each."""
     command = [sys.executable, "-m", "benchmarks.memory"]
@@ -54,15 +76,42 @@ def peak_memory(server: RunningServer, actions: Sequence[int]) -> list[int]:
 
 def start_up(starts: int = STARTS) -> dict[str, float]:
     """Seconds of processor time in which a shell starts and answers ``SELECT 1``."""
-    found: dict[str, list[float]] = {"dovtab": [], "apsw": []}
+    shells = {
+        module: [sys.executable, "-m", module, ":memory:", "SELECT 1"]
+        for module in ("dovtab", "apsw")
+    }
+    return _of_processes(shells, {}, starts)
+
+
+def one_question(server: RunningServer, starts: int = STARTS) -> dict[str, float]:
+    """Seconds of processor time of a command that asks for one action, and of two imports."""
+    question = get()
+    droplet, action = question.bindings
+    sql = f"SELECT * FROM droplet_actions({droplet}, {action})"
+    url = {"DIGITALOCEAN_API_URL": server.url(0, 0), "DIGITALOCEAN_TOKEN": "benchmark"}
+    commands = {
+        "dovtab": [sys.executable, "-m", "dovtab", "-json", ":memory:", sql],
+        "imports": [sys.executable, "-c", "import apsw, httpx"],
+    }
+    return _of_processes(commands, url, starts)
+
+
+def _of_processes(
+    commands: Mapping[str, Sequence[str]], environment: Mapping[str, str], starts: int
+) -> dict[str, float]:
+    """Seconds of processor time of each process, from its start to its end."""
+    # What was not compiled would be, each time; users have that behind them.
+    inherited = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    found: dict[str, list[float]] = {name: [] for name in commands}
     for _ in range(starts + 1):
-        for module, seconds in found.items():
+        for name, command in commands.items():
             before = _children()
-            command = [sys.executable, "-m", module, ":memory:", "SELECT 1"]
-            subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
-            seconds.append(_children() - before)
+            subprocess.run(
+                command, stdout=subprocess.DEVNULL, check=True, env={**inherited, **environment}
+            )
+            found[name].append(_children() - before)
     # The first of each has read the files.
-    return {module: median(seconds[1:]) for module, seconds in found.items()}
+    return {name: median(seconds[1:]) for name, seconds in found.items()}
 
 
 def counting(rounds: int = ROUNDS, count: int = COUNTED) -> tuple[float, float]:

@@ -7,11 +7,20 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks.contestants import available
-from benchmarks.costs import ROUNDS, STARTS, counting, peak_memory, processor_time, start_up
+from benchmarks.contestants import LOOP_WITH_ORJSON, available
+from benchmarks.costs import (
+    ROUNDS,
+    STARTS,
+    counting,
+    one_question,
+    peak_memory,
+    processor_time,
+    processor_times,
+    start_up,
+)
 from benchmarks.doors import Unavailable, joins, loading, lookups, scans
 from benchmarks.picture import picture
-from benchmarks.questions import account_actions, questions
+from benchmarks.questions import account_actions, join_with, list_of, questions
 from benchmarks.running_server import RunningServer, running_server
 from benchmarks.table import doors_table, processor_table, requests_table, spread, times_table
 from benchmarks.wall import RUNS, Time, times
@@ -24,6 +33,7 @@ SMALL_ACCOUNT, LARGE_ACCOUNT = 2_000, 200_000
 MEGABYTE = 1_000_000
 # Of the doors: rows of a scan, Droplets of a join, and how often a row is looked up.
 SCANNED, JOINED, LOOKED_UP = 100_000, 100, 1_000
+LISTED = 2_050  # actions of one Droplet
 MILLISECOND, MICROSECOND = 1e-3, 1e-6
 
 NOTES = """\
@@ -41,6 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--doors", action="store_true", help="only the loadable extension beside apsw"
     )
+    parser.add_argument("--costs", action="store_true", help="only processor time and memory")
     parser.add_argument("--picture", type=Path, help="where the SVG goes")
     parser.add_argument(
         "--latency",
@@ -61,6 +72,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with running_server() as server:
         if options.doors:
             _doors(server, scale)
+            return 0
+        if options.costs:
+            _costs(server, names, scale)
             return 0
         drawn: tuple[float, dict[str, dict[str, Time]]] | None = None
         for number, latency in enumerate(latencies):
@@ -105,6 +119,19 @@ def _costs(server: RunningServer, names: Sequence[str], scale: float) -> None:
         f"processor time to start and SELECT 1: dovtab {started['dovtab'] * 1000:.0f} ms,"
         f" apsw's shell {started['apsw'] * 1000:.0f} ms, x{ratio:.2f}"
     )
+    asked = one_question(server, 1 if scale < 1 else STARTS)
+    ratio = asked["dovtab"] / asked["imports"]
+    _say(
+        f"processor time to start and ask for one action: dovtab {asked['dovtab'] * 1000:.0f} ms,"
+        f" import apsw, httpx {asked['imports'] * 1000:.0f} ms, x{ratio:.2f}"
+    )
+    for question in (join_with(round(JOINED * scale)), list_of(round(LISTED * scale))):
+        used = processor_times(server, question, 1 if scale < 1 else STARTS)
+        loop = used[LOOP_WITH_ORJSON]
+        _say(
+            f"processor time of {question.name} at no latency: dovtab {used['dovtab'] * 1000:.0f} ms,"
+            f" {LOOP_WITH_ORJSON} {loop * 1000:.0f} ms, x{used['dovtab'] / loop:.2f}"
+        )
 
 
 def _quota(scale: float) -> None:
