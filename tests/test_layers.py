@@ -6,6 +6,7 @@ import ast
 import doctest
 import graphlib
 import importlib
+import os
 import pkgutil
 import re
 import subprocess
@@ -17,6 +18,7 @@ import pytest
 
 import dovtab
 from dovtab import errors
+from dovtab.simulator import Simulator
 
 PACKAGE = Path(dovtab.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
@@ -106,8 +108,9 @@ IMPURE = {
     "acting/reconcile": "is told by an event that nobody waits",
     "acting/schedule": "has a lock",
     "acting/wait": "polls at random moments",
-    "call": "is the thread",
+    "call": "waits for a thread",
     "quota_waits": "has a lock",
+    "threads": "are the threads",
     "reading/answer": "has a lock",
     "reading/cache": "has a lock",
     "reading/source": "is told by an event that nobody waits",
@@ -116,7 +119,10 @@ IMPURE = {
 }
 DECISIONS = [
     *(path for path in FILES if layer(path) == "engine"),
-    *(PACKAGE / f"api/{name}.py" for name in ("retry", "rate_limit", "pages", "exchange")),
+    *(
+        PACKAGE / f"api/{name}.py"
+        for name in ("retry", "rate_limit", "pages", "exchange", "server_clock")
+    ),
 ]
 
 
@@ -200,7 +206,8 @@ STARTED = """
 import sys
 from dovtab.hosts.command import main
 assert main([":memory:", "SELECT 1"]) == 0
-heavy = {"httpx", "orjson", "yaml", "dovtab.engine.reading.planner", "dovtab.engine.account", "dovtab.simulator"}
+heavy = {"httpx", "httpcore", "orjson", "yaml", "dovtab.engine.reading.planner", "dovtab.engine.account", "dovtab.simulator"}
+heavy |= {"apsw.ext", "apsw.fts5", "argparse", "code", "ctypes", "sqlite3", "webbrowser", "dovtab.hosts.loadable"}
 sys.exit(repr(heavy & sys.modules.keys()) if heavy & sys.modules.keys() else 0)
 """
 
@@ -208,6 +215,32 @@ sys.exit(repr(heavy & sys.modules.keys()) if heavy & sys.modules.keys() else 0)
 def test_a_shell_that_is_asked_for_nothing_of_ours_imports_nothing_of_it() -> None:
     done = subprocess.run([sys.executable, "-c", STARTED], capture_output=True, text=True)
     assert (done.stdout, done.stderr, done.returncode) == ("1\n", "", 0)
+
+
+ASKED = """
+import sys
+from dovtab.hosts.command import main
+asked = "SELECT type FROM droplet_actions(1, 11)"
+assert main(["--api-url", sys.argv[1], "-json", ":memory:", asked]) == 0
+# httpx is for TLS, proxies and packed answers, and brings most of the others.
+heavy = {"httpx", "http.client", "http.cookiejar", "urllib.request", "email.utils", "encodings.idna"}
+heavy |= {"apsw.ext", "apsw.fts5", "argparse", "code", "ctypes", "sqlite3", "webbrowser"}
+heavy |= {"hashlib", "yaml", "tqdm", "dovtab.engine.acting.commit", "dovtab.engine.acting.log"}
+sys.exit(repr(heavy & sys.modules.keys()) if heavy & sys.modules.keys() else 0)
+"""
+
+
+def test_one_plain_question_imports_only_what_it_needs(simulator: Simulator) -> None:
+    simulator.account.add_droplet(droplet_id=1)
+    simulator.account.add_action(1, id=11, type="reboot")
+    done = subprocess.run(
+        [sys.executable, "-c", ASKED, simulator.url],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"DIGITALOCEAN_TOKEN": simulator.token},
+    )
+    printed = '[{ "type": "reboot"}]\n'
+    assert (done.stdout, done.stderr, done.returncode) == (printed, "", 0)
 
 
 def test_the_package_needs_no_apsw_before_a_connection_is_wanted() -> None:

@@ -42,17 +42,17 @@ _FTS5 = re.compile(r"fts5|attach", re.I)
 class Shell(apsw.shell.Shell):
     """apsw's, but that it extends FTS5 when there can be a table of FTS5's."""
 
-    _is_without_fts5 = False
+    _may_wait, _waits = True, False
 
     def _apply_fts(self) -> None:
         # A database that was just made in memory has no table.
-        self._is_without_fts5 = self._db is not None and self.dbfilename == ":memory:"
-        if not self._is_without_fts5:
+        self._waits = self._may_wait and self._db is not None and self.dbfilename == ":memory:"
+        if not self._waits:
             self._extend()
 
-    def _extend_if_not_yet(self) -> None:
-        if self._is_without_fts5:
-            self._is_without_fts5 = False
+    def _extend_now(self) -> None:
+        if self._waits:
+            self._waits = False
             self._extend()
 
     def _extend(self) -> None:
@@ -61,11 +61,12 @@ class Shell(apsw.shell.Shell):
 
     def _query_details(self, sql: str, bindings: Any) -> Any:
         if _FTS5.search(sql):
-            self._extend_if_not_yet()
+            self._extend_now()
         return super()._query_details(sql, bindings)
 
     def process_command(self, command: str) -> None:
-        # Some open or fill databases, some prepare statements in their own way.
-        self._extend_if_not_yet()
+        # Some fill databases, and some prepare statements in their own way.
+        self._may_wait = False
+        self._extend_now()
         theirs: Any = super()
         theirs.process_command(command)
