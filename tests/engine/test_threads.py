@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from functools import partial
 
@@ -22,14 +24,14 @@ def threads() -> Threads:
     return Threads()
 
 
-def done(threads: Threads, work: Callable[[], None]) -> int:
+def done(threads: Threads, work: Callable[[], None]) -> threading.Thread:
     """Wait until some thread has done this; gives which."""
-    by: list[int] = []
+    by: list[threading.Thread] = []
     ended = threading.Event()
 
     def noted() -> None:
         work()
-        by.append(threading.get_ident())
+        by.append(threading.current_thread())
         ended.set()
 
     threads.run(noted)
@@ -45,7 +47,7 @@ def test_a_thread_that_is_free_does_what_comes_next(threads: Threads) -> None:
     deadline = time.monotonic() + SOON
     last = done(threads, nothing)
     # It may be not quite free yet when the next comes.
-    while (next_one := done(threads, nothing)) != last:
+    while (next_one := done(threads, nothing)) is not last:
         assert time.monotonic() < deadline
         last = next_one
 
@@ -89,13 +91,13 @@ def test_they_end_when_nothing_follows(threads: Threads) -> None:
     done(threads, nothing)
 
 
-def test_what_it_brought_is_not_kept_by_a_thread_that_is_free(threads: Threads) -> None:
-    import gc
-    import weakref
-
+def test_what_it_brought_is_not_kept_by_a_thread_that_is_free(
+    threads: Threads, monkeypatch: pytest.MonkeyPatch
+) -> None:
     class Brought:
         pass
 
+    monkeypatch.setattr("dovtab.engine.threads.IDLE_SECONDS", 0.5)
     brought = Brought()
     gone = weakref.ref(brought)
     by = done(threads, lambda held=brought: None)  # type: ignore[misc]
@@ -104,7 +106,7 @@ def test_what_it_brought_is_not_kept_by_a_thread_that_is_free(threads: Threads) 
     while gone() is not None:
         gc.collect()
         assert time.monotonic() < deadline
-    assert by
+    assert done(threads, nothing) is by
 
 
 def test_without_a_thread_left_it_is_not_done(
