@@ -82,8 +82,6 @@ class Threads:
                     self._idle.append(baton)
             if work is not None:
                 work()
-                # Whatever it has brought is not kept by who waits for the next.
-                del work
                 continue
             woken = baton.acquire(timeout=IDLE_SECONDS)
             with self._lock:
