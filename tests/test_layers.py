@@ -225,7 +225,7 @@ assert main(["--api-url", sys.argv[1], "-json", ":memory:", asked]) == 0
 # httpx is for TLS, proxies and packed answers, and brings most of the others.
 heavy = {"httpx", "http.client", "http.cookiejar", "urllib.request", "email.utils", "encodings.idna"}
 heavy |= {"apsw.ext", "apsw.fts5", "argparse", "code", "ctypes", "sqlite3", "webbrowser"}
-heavy |= {"hashlib", "yaml", "tqdm", "dovtab.engine.acting.commit", "dovtab.engine.acting.log"}
+heavy |= {"yaml", "tqdm", "dovtab.engine.acting.commit", "dovtab.engine.acting.log"}
 sys.exit(repr(heavy & sys.modules.keys()) if heavy & sys.modules.keys() else 0)
 """
 
