@@ -118,8 +118,7 @@ class Cache:
         """The answer has been read: now it is certain how many rows it has."""
         with self._lock:
             known = self._known.get(name)
-            if known is not None:
-                weight = known.answer.weight
+            if known is not None and known.weight != (weight := known.answer.weight):
                 self._rows += weight - known.weight
                 self._known[name] = replace(known, weight=weight)
                 self._make_room()

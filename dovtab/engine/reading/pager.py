@@ -32,9 +32,14 @@ class GetPages(Protocol[R]):
         """
 
 
+def page_query(page: int, per_page: int) -> dict[str, str | int]:
+    """What asks for one page of a list."""
+    return {"page": page, "per_page": per_page}
+
+
 def page_request(request: Request, page: int, per_page: int) -> Request:
     """The request for one page of a list."""
-    return replace(request, query={**request.query, "page": page, "per_page": per_page})
+    return replace(request, query={**request.query, **page_query(page, per_page)})
 
 
 def read_list(
@@ -45,24 +50,26 @@ def read_list(
     *,
     per_page: int = PER_PAGE_MAX,
     wanted: Callable[[int], int] = lambda total: total,
+    asked: Request | None = None,
 ) -> Iterator[tuple[Request, list[R]]]:
     """Each page's request, and its rows that no page had before.
 
     Args:
-        request: the list's, without a page.
+        request: the list's; it may be for any page of it.
         get: gets the pages after the first, and all of them if the list is read again.
         first: its first page, which has come.
         first_size, per_page: the sizes of that and of the others. If they differ, and
             more is wanted than the first has, it is read again in the others' size.
         wanted: how many rows of so many are going to be wanted, as far as is known by
             now; fewer pages are then asked for at once.
+        asked: what has brought the first page, if that is not to be made again.
 
     Raises:
         AnswerError: the list is not whole, or not there any more.
         DovtabError: whatever keeps a page away.
     """
     listing = Listing(request)
-    yield page_request(request, 1, first_size), listing.take(first)
+    yield asked or page_request(request, 1, first_size), listing.take(first)
     if first_size != per_page:
         listing.restart()
     while listing.next_page is not None:
@@ -71,8 +78,8 @@ def read_list(
         start, end = listing.next_page, -(-promised // per_page)
         numbers = range(start, max(start, end) + 1)
         # Made as they are sent: the total is the server's word, and may be any number.
-        asked = (page_request(request, number, per_page) for number in numbers)
-        for one, page in get(asked, count=len(numbers), fresh=listing.again):
+        others = (page_request(request, number, per_page) for number in numbers)
+        for one, page in get(others, count=len(numbers), fresh=listing.again):
             if page is None:
                 raise AnswerError(f"{one}: not found any more, though page 1 was")
             yield one, listing.take(page)

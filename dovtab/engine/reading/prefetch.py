@@ -164,11 +164,14 @@ class Prefetch:
         """
         soon = min(SOON_PREFETCHES, FIRST_PREFETCHES + self._hits)
         at_once = min(most - 1, max(soon, FIRST_PREFETCHES + self._hits // HITS_FOR_MORE))
-        on_their_way = sum(not one.done for one in self._outstanding.values())
         unwanted = min(FIRST_PREFETCHES + self._hits, UNWANTED * at_once)
-        if on_their_way >= at_once or len(self._outstanding) >= unwanted or self._is_wrong:
+        if len(self._outstanding) >= unwanted or self._is_wrong or not self._predicted:
             return None
-        return next(iter(self._predicted.items()), None)
+        if len(self._outstanding) >= at_once:
+            on_their_way = sum(not one.done for one in self._outstanding.values())
+            if on_their_way >= at_once:
+                return None
+        return next(iter(self._predicted.items()))
 
     def sent(self, key: Key, request: Outstanding | None) -> None:
         """It is on its way; None: there was no need, it is known."""

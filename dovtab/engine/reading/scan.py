@@ -10,13 +10,13 @@ Source: https://docs.digitalocean.com/reference/api/digitalocean/#tag/Droplet-Ac
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from dovtab.api.exchange import Request
 from dovtab.api.pages import PER_PAGE_MAX, Page
 from dovtab.engine.reading.fetch import Fetch
 from dovtab.engine.reading.lookup import Lookup, Value, lookup
-from dovtab.engine.reading.pager import page_request, read_list
+from dovtab.engine.reading.pager import page_query, read_list
 from dovtab.engine.reading.planner import read_idx_str
 from dovtab.engine.reading.rows import complete, has_listed
 from dovtab.engine.reading.since import Since, moment, seconds
@@ -138,11 +138,8 @@ class _Reader:
         query: Mapping[str, str | int] | None = None,
     ) -> Request:
         path = {} if parent is None else {self.table.reads.parent[0]: parent}
-        return page_request(
-            Request(operation, path, dict(query or {}), since=moment),
-            self.sought.page or 1,
-            self._first_page_size(),
-        )
+        paged = page_query(self.sought.page or 1, self._first_page_size())
+        return Request(operation, path, {**(query or {}), **paged}, since=moment)
 
     def _pages(
         self, requests: Sequence[Request], siblings: Iterable[Request]
@@ -162,14 +159,14 @@ class _Reader:
         if self.sought.page is not None:
             yield self._rows(request, self._started(first.rows, since))
             return
-        query = {k: v for k, v in request.query.items() if k not in self.table.reads.pager}
         pages = read_list(
-            replace(request, query=query),
+            request,
             self._more,
             first,
             self._first_page_size(),
             per_page=self.sought.per_page or PER_PAGE_MAX,
             wanted=self._wanted(since),
+            asked=request,
         )
         try:
             for asked, rows in pages:

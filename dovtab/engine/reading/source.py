@@ -117,6 +117,10 @@ class Source:
         # First: an action that is started from here on makes the answer worthless.
         generation = cache.generation()
         call, exchange = cache.join(self._name(request)), None
+        if call is None and self.find(request, statement) is not None:
+            # It has ended since, and left its answer.
+            statement.prefetch.sent(key, None)
+            return True
         if call is None:
             room = account.settings.max_requests - statement.requests
             if statement.prefetch.outstanding >= room or not account.try_acquire():
