@@ -62,11 +62,18 @@ class Request:
     def __post_init__(self) -> None:
         path = self.operation.path.format_map(self.parameters)
         if self.query:
-            path += f"?{urlencode(self.query, quote_via=quote)}"
+            path += f"?{_encoded(self.query)}"
         object.__setattr__(self, "path", path)
 
     def __str__(self) -> str:
         return f"{self.operation.method} {self.path}"
+
+
+def _encoded(query: dict[str, str | int]) -> str:
+    if all(type(value) is int for value in query.values()):
+        # Most have a page and its size, and every scan makes one.
+        return "&".join([f"{name}={value}" for name, value in query.items()])
+    return urlencode(query, quote_via=quote)
 
 
 @dataclass(slots=True)

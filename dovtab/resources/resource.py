@@ -12,6 +12,7 @@ https://sqlite.org/vtab.html#hidden_columns_in_virtual_tables
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 from dovtab.resources.acts import Acts
@@ -87,9 +88,11 @@ class Reads:
         return tuple(dict.fromkeys(found))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Table:
     """A table over the API; without ``acts`` it is read only.
+
+    What follows from its columns is worked out once: every scan looks at it.
 
     Attributes:
         columns: the hidden ones come last.
@@ -104,41 +107,41 @@ class Table:
     acts: Acts | None = None
     owners: Table | None = None
 
-    @property
+    @cached_property
     def of_owners(self) -> tuple[str, ...]:
         """The hidden columns that narrow the list of the parents, and so what is read."""
         filters = self.owners.reads.filters if self.owners else ()
         return tuple(f.column for f in filters if f.column in self.hidden)
 
-    @property
+    @cached_property
     def narrowing(self) -> tuple[str, ...]:
         """The columns whose ``=`` narrows what is read, beside the keys."""
         filters = tuple(f.column for f in self.reads.filters)
         return (*filters, *self.of_owners, *(self.reads.since or ())[:1])
 
-    @property
+    @cached_property
     def visible(self) -> tuple[Column, ...]:
         """The columns that come from the API's object, in their order."""
         return tuple(column for column in self.columns if not column.hidden)
 
-    @property
+    @cached_property
     def hidden(self) -> tuple[str, ...]:
         """The names of the others, which are there to be bound."""
         return tuple(column.name for column in self.columns if column.hidden)
 
-    @property
+    @cached_property
     def for_acting(self) -> tuple[str, ...]:
         """The columns that say what to do, and cannot be searched for."""
         reads = self.reads
         searched = {*reads.parent, *reads.item, *reads.pager, *self.narrowing}
         return tuple(name for name in self.hidden if name not in searched)
 
-    @property
+    @cached_property
     def key(self) -> str:
         """The column to bind first: the parent, or the object itself."""
         return (self.reads.parent or self.reads.item)[0]
 
-    @property
+    @cached_property
     def schema(self) -> str:
         """The CREATE TABLE statement that xConnect declares."""
         declared = (f"{c.name} {c.type}{' HIDDEN' if c.hidden else ''}" for c in self.columns)

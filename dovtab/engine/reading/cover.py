@@ -11,6 +11,7 @@ then it costs the statement nothing of its `max_requests`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Protocol
 
 from dovtab.api.exchange import Request
@@ -130,19 +131,36 @@ class Cover:
     def _fill(self, covering: Covering) -> None:
         listed, owners = self._table.reads.account_list, self._table.owners
         assert listed is not None
-        # Objects that are asked for by their ids are there if they are listed.
-        is_list_of_them = not self._table.reads.parent
-        is_whole = True
-        for query, _ in listed.queries({}):
-            if is_list_of_them and self._sought <= covering.owners:
-                is_whole = False
-                break
-            for rows in self._list(self._table, Request(listed, query=query)):
-                covering.add(rows)
-        if is_list_of_them:
-            covering.are_there(covering.owners, all=is_whole)
-        elif owners is not None:
-            self._look_who_is_there(covering, owners)
+        with self._coming(owners) as have_come:
+            is_whole = True
+            for query, _ in listed.queries({}):
+                # Objects that are asked for by their ids are there if they are listed.
+                if owners is None and self._sought <= covering.owners:
+                    is_whole = False
+                    break
+                for rows in self._list(self._table, Request(listed, query=query)):
+                    covering.add(rows)
+            if owners is None:
+                covering.are_there(covering.owners, all=is_whole)
+            else:
+                have_come()
+                self._look_who_is_there(covering, owners)
+
+    @contextmanager
+    def _coming(self, owners: Table | None) -> Iterator[Callable[[], object]]:
+        """Have the first page of who is there on its way meanwhile; gives what waits for it."""
+        listed = owners.reads.account_list if owners is not None else None
+        if owners is None or listed is None:
+            yield lambda: None
+            return
+        source = Source(owners, self._source.account)
+        query, _ = listed.queries({})[0]
+        request = page_request(Request(listed, query=query), 1, PER_PAGE_MAX)
+        pending = source.begin(request, self._paying)
+        try:
+            yield lambda: source.wait(pending, self._paying)
+        finally:
+            pending.release()
 
     def _look_who_is_there(self, covering: Covering, owners: Table) -> None:
         there: set[int] = set()

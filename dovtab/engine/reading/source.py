@@ -80,6 +80,8 @@ class Source:
 
     def _covered(self, request: Request, statement: Statement) -> Answer | None:
         """The answer out of what was read in place of it, unless something was started since."""
+        if not statement.covering:
+            return None
         generation = self.account.shared().cache.generation()
         for moment in {None, request.since}:
             covering = statement.covering.get(self.covering_key(moment))

@@ -166,7 +166,7 @@ FAULTS = [
     *(Fault("status", path=r"/v2/actions\?", status=code) for code in (403, 404, 429, 500)),
     *(Fault(kind, path=r"/v2/actions\?", skip=1) for kind in ("close", "truncated", "html")),
     Fault("malformed_json", path=r"/v2/actions\?.*page=1&"),
-    Fault("status", path=r"/v2/droplets\?", status=500),
+    Fault("status", path=r"/v2/droplets\?", status=500, times=None),
     Fault("status", path=r"/v2/droplets\?", skip=1, status=403),
     Fault("reset", path=r"/v2/droplets\?", skip=1),
 ]
