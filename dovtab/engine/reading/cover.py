@@ -4,8 +4,9 @@ The quota is what a fleet runs out of: a list of the account is read instead, an
 there from the list of Droplets. Nobody shall notice but by the clock and by
 `dovtab_requests`. So it is given up, and everything asked for one by one as if nothing
 had been tried, when the token may not, a page fails, it gets longer than it was worth,
-it does not come out whole in one go, or has other rows than a Droplet's own list. Until
-then it costs the statement nothing of its `max_requests`.
+it does not come out whole in one go, or has other rows than a Droplet's own list, or
+rows of which it is not said whose they are. Of the statement's `max_requests` it takes as
+much as it has cost, but one at most for each request in whose place it answers.
 """
 
 from __future__ import annotations
@@ -18,13 +19,17 @@ from dovtab.api.exchange import Request
 from dovtab.api.pages import PER_PAGE_MAX, Page
 from dovtab.engine.reading.covering import MOST_ROWS, Covering, decide, pages
 from dovtab.engine.reading.held import Held
+from dovtab.engine.reading.lengths import UNREADABLE
 from dovtab.engine.reading.pager import page_request, read_list
 from dovtab.engine.reading.pending import Pending
 from dovtab.engine.reading.since import Since, seconds
 from dovtab.engine.reading.source import Source
 from dovtab.engine.statement import Statement
-from dovtab.errors import DovtabError, Interrupted
+from dovtab.errors import APIError, DovtabError, Interrupted
 from dovtab.resources import Row, Table
+
+# The token may not, or there is no such list: that is not asked again so soon.
+NOT_FOR_US = frozenset({401, 403, 404})
 
 
 class Each(Protocol):
@@ -62,7 +67,7 @@ class Cover:
         self._each = each
         self._since = requests[0].since
         key = (source.table.reads.parent or source.table.reads.item)[0]
-        self._sought = {request.parameters[key] for request in requests}
+        self._sought = {request.parameters[key]: request for request in requests}
         # It pays for what may turn out to be of no use.
         self._paying = Statement(statement.text, reads=True)
         self._paying.started_ns, self._paying.attempts = statement.started_ns, 1
@@ -72,7 +77,8 @@ class Cover:
         """Read it, if it takes fewer requests; the statement's `covering` then has it.
 
         Args:
-            witness: one of the requests, which has been sent: its answer has to agree.
+            witness: one of the requests, which has been sent: its answer has to agree;
+                None: the first is sent.
             asked: see `decide`.
 
         Raises:
@@ -86,7 +92,7 @@ class Cover:
             if self._is_worth_it(asked):
                 self._fill(covering)
                 self._check(covering, witness)
-                self._pay()
+                covering.unpaid = self._paying.requests
                 statement.covering[key] = covering
         except Interrupted:
             raise
@@ -101,14 +107,16 @@ class Cover:
         assert listed is not None
         now, lengths = account.clock.monotonic(), account.shared().lengths
         rows = lengths.find(self._table.name, now)
-        if rows is not None and self._decide(rows, asked) == "never":
+        # How much of a list is since some moment is only seen in it.
+        known = rows if self._since is None or rows == UNREADABLE else None
+        if known is not None and self._decide(known, asked) == "never":
             return False
         query, _ = listed.queries({})[0]
         try:
             first = self._first(self._table, Request(listed, query=query))
-        except DovtabError:
-            # The token may not, perhaps: that is not asked again so soon.
-            lengths.keep(self._table.name, None, now)
+        except APIError as error:
+            if error.status in NOT_FOR_US:
+                lengths.keep(self._table.name, None, now)
             raise
         lengths.keep(self._table.name, first.total, now)
         verdict = self._decide(self._wanted(first), asked)
@@ -135,7 +143,7 @@ class Cover:
             is_whole = True
             for query, _ in listed.queries({}):
                 # Objects that are asked for by their ids are there if they are listed.
-                if owners is None and self._sought <= covering.owners:
+                if owners is None and self._sought.keys() <= covering.owners:
                     is_whole = False
                     break
                 for rows in self._list(self._table, Request(listed, query=query)):
@@ -168,7 +176,7 @@ class Cover:
         assert listed is not None
         is_whole = True
         for query, _ in listed.queries({}):
-            if self._sought <= there:
+            if self._sought.keys() <= there:
                 is_whole = False
                 break
             for rows in self._list(owners, Request(listed, query=query)):
@@ -188,11 +196,7 @@ class Cover:
         since = None
         if table is self._table and self._since is not None:
             since = Since(self._since)
-        more = pages(first.total if since is None else self._wanted(first)) - 1
-        allowed = self._source.account.settings.max_requests - self._statement.requests
-        cost = self._paying.requests + more
-        if cost >= len(self._sought) or cost > allowed:
-            raise _GivenUp
+        self._afford(pages(first.total if since is None else self._wanted(first)) - 1)
         wanted = since.expected if since is not None else lambda total: total
         for _, rows in read_list(request, self._get(table), first, wanted=wanted):
             if since is None:
@@ -214,20 +218,34 @@ class Cover:
         return get
 
     def _check(self, covering: Covering, witness: Pending | None) -> None:
+        """Ask one of those that are there, and one of the others, if it matters."""
         if witness is None:
-            return
-        page = self._source.wait(witness, self._statement)
+            request = next(iter(self._sought.values()))
+            page = self._ask(request)
+        else:
+            request, page = witness.request, self._source.wait(witness, self._statement)
         rows = page.rows if page is not None else []
         if self._since is not None:
             times = self._times(rows)
             rows = [r for r, t in zip(rows, times, strict=True) if t and t >= self._since]
         ids = {row[0] for row in rows if isinstance(row[0], int)}
-        if not covering.agrees(witness.request, page, ids):
+        if covering.has_strays or not covering.agrees(request, page, ids):
+            raise _GivenUp
+        missing = covering.last_missing(self._sought)
+        other = None if missing is None else self._sought[missing]
+        if other not in (None, request) and self._ask(other) is not None:
             raise _GivenUp
 
-    def _pay(self) -> None:
-        for _ in range(self._paying.requests):
-            self._statement.spend(self._source.account.settings.max_requests, self._table.key)
+    def _ask(self, request: Request) -> Page[Row] | None:
+        self._afford(1)
+        ((_, page),) = self._each(self._table)([request], self._paying, count=1)
+        return page
+
+    def _afford(self, more: int) -> None:
+        allowed = self._source.account.settings.max_requests - self._statement.requests
+        cost = self._paying.requests + more
+        if cost >= len(self._sought) or cost > allowed:
+            raise _GivenUp
 
     def _times(self, rows: Sequence[Row]) -> list[float | None]:
         assert self._table.reads.since is not None

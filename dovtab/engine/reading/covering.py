@@ -71,11 +71,17 @@ class Covering:
     Args:
         since: the rows from then on are in it, if not all are.
         generation: of the cache, from before it was read.
+
+    Attributes:
+        has_strays: there are rows of which it is not said whose they are.
+        unpaid: how many of the requests that it took nobody has paid for.
     """
 
     def __init__(self, table: Table, since: float | None, generation: int) -> None:
         self.since = since
         self.generation = generation
+        self.has_strays = False
+        self.unpaid = 0
         self._table = table
         self._reads = table.reads
         # Whose each row is: a parent, or what the row itself is about.
@@ -90,12 +96,16 @@ class Covering:
 
     def add(self, rows: Iterable[Row]) -> None:
         """Rows of the list, in its order."""
+        place, kept = self._keep or (0, None)
         for row in rows:
-            owner = row[self._owner]
-            if isinstance(owner, int) and (
-                self._keep is None or row[self._keep[0]] == self._keep[1]
-            ):
+            owner, kind = row[self._owner], row[place] if kept is not None else None
+            if kind != kept:
+                # Of another kind, unless it does not say.
+                self.has_strays |= kind is None
+            elif isinstance(owner, int):
                 self._rows.setdefault(owner, []).append(row)
+            else:
+                self.has_strays = True
 
     @property
     def owners(self) -> Set[int]:
@@ -106,6 +116,21 @@ class Covering:
         """These are there; ``all``: and nobody else is."""
         self._there |= set(ids)
         self._knows_all |= all
+
+    def last_missing(self, sought: Iterable[int]) -> int | None:
+        """One that is sought and not there, whose rows would be lost if it were.
+
+        Of several the one that has the newest row, as one that is there would.
+        """
+        missing = (id for id in sought if self._knows_all and id not in self._there)
+        if self._reads.parent:
+            missing = (id for id in missing if id in self._rows)
+        return max(missing, key=self._newest, default=None)
+
+    def _newest(self, id: int) -> int:
+        return max(
+            (row[0] for row in self._rows.get(id, []) if isinstance(row[0], int)), default=id
+        )
 
     def answers(self, request: Request) -> bool:
         """Whether it has the answer to a request."""

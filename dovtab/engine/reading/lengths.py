@@ -8,6 +8,8 @@ from __future__ import annotations
 import sys
 
 REMEMBERED_SECONDS = 3600.0
+# What cannot be read is too long for anybody.
+UNREADABLE = sys.maxsize
 
 
 class Lengths:
@@ -23,4 +25,4 @@ class Lengths:
 
     def keep(self, table: str, rows: int | None, now: float) -> None:
         """It has so many; None: it cannot be read."""
-        self._known[table] = (sys.maxsize if rows is None else rows), now
+        self._known[table] = (UNREADABLE if rows is None else rows), now

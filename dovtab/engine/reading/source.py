@@ -17,6 +17,7 @@ from dovtab.engine.account import Account
 from dovtab.engine.call import Call
 from dovtab.engine.interruption import reporting_interruption
 from dovtab.engine.reading.answer import Answer
+from dovtab.engine.reading.covering import Covering
 from dovtab.engine.reading.pending import Pending
 from dovtab.engine.reading.prefetch import Key
 from dovtab.engine.statement import Statement
@@ -58,9 +59,9 @@ class Source:
         held = statement.held.find(self.key(request))
         if held is not None:
             return cast("Answer", held)
-        covered = self._covered(request, statement)
-        if covered is not None:
-            return covered
+        covering = self._covering(request, statement)
+        if covering is not None:
+            return Answer(self.table, None, covering.page(request))
         cache = self.account.shared().cache
         answer = cache.find(
             self._name(request),
@@ -78,8 +79,8 @@ class Source:
             return None
         return answer
 
-    def _covered(self, request: Request, statement: Statement) -> Answer | None:
-        """The answer out of what was read in place of it, unless something was started since."""
+    def _covering(self, request: Request, statement: Statement) -> Covering | None:
+        """What was read in place of it, unless something was started since."""
         if not statement.covering:
             return None
         generation = self.account.shared().cache.generation()
@@ -87,8 +88,16 @@ class Source:
             covering = statement.covering.get(self.covering_key(moment))
             is_good = covering is not None and covering.generation == generation
             if covering is not None and is_good and covering.answers(request):
-                return Answer(self.table, None, covering.page(request))
+                return covering
         return None
+
+    def _pay(self, request: Request, statement: Statement) -> None:
+        """For the answer to a request, if it is out of what was read in its place."""
+        if statement.held.find(self.key(request)) is None:
+            covering = self._covering(request, statement)
+            if covering is not None and covering.unpaid:
+                statement.spend(self.account.settings.max_requests, self.table.key)
+                covering.unpaid -= 1
 
     def covering_key(self, since: float | None) -> tuple[object, ...]:
         """The name of what may be read in place of many of its requests."""
@@ -164,7 +173,10 @@ class Source:
                 return Pending(request, call=call)
             # One that was under way a moment ago may have ended, and left its answer.
             known = self.find(request, statement)
-        return None if known is None else Pending(request, answer=known)
+        if known is None:
+            return None
+        self._pay(request, statement)
+        return Pending(request, answer=known)
 
     def _send(
         self, request: Request, statement: Statement | None, *, joins: bool = False

@@ -117,7 +117,8 @@ def test_it_gives_the_rows_of_the_droplets_own_lists(
     assert rows(fleet(), query) == right[query]
     found = asked()
     assert found["account"] == 2
-    assert found["own"] <= 2
+    # Of those that are gone, one is asked for its own list, too.
+    assert found["own"] <= 3
     # One list has all but the GPU Droplet and those that are gone: so both are read.
     assert found["droplets"] == 2
 
@@ -234,6 +235,84 @@ def test_a_list_that_has_other_rows_than_a_droplet_s_own_is_not_believed(
     assert asked()["own"] == 55
 
 
+def test_each_table_of_a_join_is_compared_with_what_is_its_own(
+    simulator: Simulator, fleet: Connect, asked: Asked
+) -> None:
+    """Both lists are found to be shorter when the first name is asked for."""
+    query = """
+        SELECT (SELECT count(*) FROM droplet_actions a WHERE a.droplet_id = i.id),
+            (SELECT name FROM droplets d WHERE d.id = i.id)
+        FROM inventory i"""
+
+    def without_the_first_round(answer: Any) -> Any:
+        kept = [action for action in answer["actions"] if action["type"] != "reboot"]
+        return {**answer, "actions": kept, "meta": {"total": len(kept)}, "links": {}}
+
+    right = rows(fleet(account_list=False), query)
+    simulator.fault(
+        Fault("answer", path=r"/v2/actions\?", times=None, mutate=without_the_first_round)
+    )
+    asked()
+    assert rows(fleet(), query) == right
+    assert asked()["account"] == 1
+
+
+@pytest.mark.parametrize("member", ["resource_id", "resource_type"])
+@pytest.mark.parametrize("query", [JOIN, SET])
+def test_rows_that_do_not_say_whose_they_are_are_looked_for_in_the_own_lists(
+    simulator: Simulator, fleet: Connect, query: str, member: str, asked: Asked
+) -> None:
+    """The API documents that resource_id may be null."""
+
+    def without(answer: Any) -> Any:
+        for action in answer.get("actions", []):
+            if action["resource_id"] == 9:
+                action[member] = None
+        return answer
+
+    simulator.fault(Fault("answer", path=r"/actions\?", times=None, mutate=without))
+    wanted = rows(fleet(account_list=False), query)
+    asked()
+    assert rows(fleet(), query) == wanted
+    assert asked()["own"] == 55
+
+
+@pytest.mark.parametrize("query", [JOIN, SET])
+def test_that_a_droplet_has_no_list_is_seen_before_it_is_believed(
+    simulator: Simulator, fleet: Connect, query: str, asked: Asked
+) -> None:
+    """It may be listed nowhere, and yet have its list."""
+    simulator.account.rules = Rules(
+        destroyed_droplet_actions="list", minute_limit=None, hour_limit=None
+    )
+    wanted = rows(fleet(account_list=False), query)
+    asked()
+    assert rows(fleet(), query) == wanted
+    assert {row[0] for row in wanted}.issuperset(GONE)
+
+
+def nobody(answer: Any) -> Any:
+    return {**answer, "droplets": [], "meta": {"total": 0}, "links": {}}
+
+
+@pytest.mark.parametrize(
+    "query", [JOIN, SET, "SELECT id, name FROM droplets WHERE id IN (SELECT id FROM inventory)"]
+)
+def test_a_droplet_that_is_missing_from_a_list_is_not_taken_for_gone(
+    simulator: Simulator, fleet: Connect, query: str
+) -> None:
+    db, cautious = fleet(), fleet(account_list=False)
+    for one in (db, cautious):
+        one.execute("DELETE FROM inventory WHERE id > ?", (COUNT,))
+        if query in (JOIN, SET):
+            # One that is gone, and not the one that was used last.
+            one.execute("INSERT INTO inventory VALUES (45)")
+    simulator.account.add_action(7, "reboot")
+    wanted = rows(cautious, query)
+    simulator.fault(Fault("answer", path="type=gpus", times=None, mutate=nobody))
+    assert rows(db, query) == wanted
+
+
 def test_a_list_that_grows_while_it_is_read_has_what_was_there(
     simulator: Simulator, fleet: Connect, right: dict[str, list[Any]], asked: Asked
 ) -> None:
@@ -293,10 +372,45 @@ def test_a_limit_keeps_it_away_and_nothing_fails_for_it(
     assert rows(fleet(max_requests=56), JOIN) == right[JOIN]
     simulator.clear_faults()
     asked()
-    assert rows(fleet(max_requests=6), JOIN) == right[JOIN]
-    assert sum(asked().values()) == 6
-    with pytest.raises(dovtab.TooManyRequestsError, match="max_requests=5"):
-        rows(fleet(max_requests=5), JOIN)
+    assert rows(fleet(max_requests=7), JOIN) == right[JOIN]
+    assert sum(asked().values()) == 7
+    with pytest.raises(dovtab.TooManyRequestsError, match="max_requests=6"):
+        rows(fleet(max_requests=6), JOIN)
+
+
+@pytest.mark.parametrize("acting", ["", ", droplet_actions_post(droplet_id, 'snapshot')"])
+def test_nothing_fails_that_would_not_have_failed_without_it(
+    simulator: Simulator, fleet: Connect, acting: str
+) -> None:
+    """What is started makes the list worthless that has been read by then."""
+    first = simulator.account.history(1)[0].id
+    query = f"{SET.replace(' FROM', acting + ' FROM', 1)} AND id < {first + COUNT}"
+    least = 55 + (COUNT if acting else 0)
+    found = rows(fleet(max_requests=least, concurrency=1), query)
+    assert len(found) == COUNT
+
+
+def test_what_went_wrong_once_is_tried_again(
+    simulator: Simulator, fleet: Connect, asked: Asked
+) -> None:
+    simulator.fault(Fault("status", path=r"/v2/actions\?", status=500))
+    rows(fleet(), SET)
+    assert asked()["own"] == 55
+    rows(fleet(), SET)
+    assert asked()["own"] <= 2
+
+
+def test_a_long_list_is_read_as_far_as_since_goes(
+    simulator: Simulator, fleet: Connect, asked: Asked
+) -> None:
+    """However long it was found to be."""
+    for n in range(20_000):
+        simulator.account.add_foreign_action("image", n + 1, id=n + 1, started_at=1e9 + n)
+    rows(fleet(), SET)
+    assert asked()["own"] == 55
+    for _ in range(2):
+        rows(fleet(), f"{SET} AND since = '2026-11-16T11:06:40Z'")
+        assert asked()["own"] <= 2
 
 
 def test_a_page_of_a_list_is_of_the_droplet_s_own(
