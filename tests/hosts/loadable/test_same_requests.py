@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 
 import apsw
 import pytest
@@ -13,10 +15,11 @@ from fresh_tokens import FreshTokens, Open, Settings
 from hypothesis import given, settings
 from standard_host import quick_folder, share_of_examples, standard_host
 
-from by_property.doors import ApswDoor
-from by_property.whole_queries import account, prepare, queries, run
+from by_property import fleet, fleet_queries, whole_queries
+from by_property.doors import ApswDoor, Door
 from dovtab.api.settings import resolve
 from dovtab.hosts.apsw.connection import attach
+from dovtab.simulator import Simulator
 
 GIVEN = {"DOVTAB_LOG": "off", "DOVTAB_LOOK_AHEAD": "0", "DOVTAB_CACHE_SECONDS": "0"}
 
@@ -39,30 +42,27 @@ class Doors:
         self._tokens = tokens
         self._opens = opens
 
-    def ask(self, sql: str) -> dict[str, Counter[object]]:
+    def ask(self, run: Callable[[Door], object]) -> dict[str, Counter[object]]:
         """What each door has asked for."""
         made = {}
         # What has ended is kept for as long as a token is used.
         settings = self._tokens.settings()
         for name, open in self._opens.items():
             door = open(settings)
-            run(door, sql, "droplet_actions")
+            run(door)
             made[name] = Counter(door.rows("SELECT method, path FROM dovtab_requests"))
             door.close()
         return made
 
 
-@pytest.fixture(scope="module")
-def doors(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Doors]:
+@contextmanager
+def opened(
+    simulator: Simulator, home: Path, prepare: Callable[..., None], given: Settings = GIVEN
+) -> Iterator[Doors]:
     """In apsw with the extension SQLite plans a query as it does without."""
-    home = tmp_path_factory.mktemp("home")
-    with (
-        account() as simulator,
-        standard_host(home) as host,
-        quick_folder(home) as folder,
-    ):
+    with simulator, standard_host(home) as host, quick_folder(home) as folder:
         tokens = FreshTokens(
-            simulator, open_without_extension, GIVEN, folder / "config.yaml", requests=-1
+            simulator, open_without_extension, given, folder / "config.yaml", requests=-1
         )
         opens: dict[str, Open] = {}
         for name, open in (
@@ -79,12 +79,40 @@ def doors(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Doors]:
         tokens.close()
 
 
-@settings(deadline=None, max_examples=share_of_examples(0.3))
-@given(sql=queries)
-def test_a_query_asks_for_the_same_through_every_door(doors: Doors, sql: str) -> None:
-    made = doors.ask(sql)
+def same(made: dict[str, Counter[object]], sql: str) -> None:
     wanted = made["apsw"]
     if " JOIN " not in sql:
         # Another SQLite may begin a join at its other end.
         assert made["the extension elsewhere"] == wanted
     assert made["the extension in apsw"] == wanted
+
+
+@pytest.fixture(scope="module")
+def doors(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Doors]:
+    home = tmp_path_factory.mktemp("home")
+    with opened(whole_queries.account(), home, whole_queries.prepare) as doors:
+        yield doors
+
+
+@settings(deadline=None, max_examples=share_of_examples(0.3))
+@given(sql=whole_queries.queries)
+def test_a_query_asks_for_the_same_through_every_door(doors: Doors, sql: str) -> None:
+    same(doors.ask(lambda door: whole_queries.run(door, sql, "droplet_actions")), sql)
+
+
+@pytest.fixture(scope="module")
+def doors_of_fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Doors]:
+    home = tmp_path_factory.mktemp("home")
+    given = {**GIVEN, "DOVTAB_CONCURRENCY": "2"}
+    with opened(fleet.account(), home, fleet.prepare, given) as doors:
+        yield doors
+
+
+@settings(deadline=None, max_examples=share_of_examples(0.15))
+@given(sql=fleet_queries.queries)
+def test_a_query_over_both_tables_asks_for_the_same_through_every_door(
+    doors_of_fleet: Doors, sql: str
+) -> None:
+    """The account's list among it, where that is read in place of many."""
+    ours = fleet.over(sql, ours=True)
+    same(doors_of_fleet.ask(lambda door: door.rows(ours)), ours)

@@ -18,7 +18,7 @@ from standard_host import (
     standard_host,
 )
 
-from by_property import page_queries, whole_queries
+from by_property import fleet, fleet_queries, page_queries, whole_queries
 from dovtab.simulator import Fault, Simulator
 
 KEPT = {"nothing kept": "0", "answers kept": "5", "faults": "0"}
@@ -135,3 +135,28 @@ def test_a_query_with_pages_gives_what_it_means_or_is_refused(
 ) -> None:
     refused = page_queries.agree(paged, asked, HostError)
     assert refused is None or "page" in str(refused)
+
+
+@pytest.fixture(scope="module", params=["1", "0"], ids=["one list", "each its own"])
+def with_droplets(
+    request: pytest.FixtureRequest, host: StandardHost, folder: Path
+) -> Iterator[Renewed]:
+    given = {"DOVTAB_LOG": "off", "DOVTAB_CONCURRENCY": "2", "DOVTAB_CACHE_SECONDS": "0"}
+    given["DOVTAB_ACCOUNT_LIST"] = request.param
+    with fleet.account() as simulator:
+        contexts = folder / f"fleet {request.param}.yaml"
+        tokens = FreshTokens(simulator, host.open, given, contexts)
+        file = str(folder / f"fleet {request.param}.db")
+        door = Renewed(partial(host.open, database=file), tokens)
+        fleet.prepare(door, simulator)
+        yield door
+        door.close()
+        tokens.close()
+
+
+@settings(max_examples=share_of_examples(0.2), deadline=None)
+@given(sql=fleet_queries.queries)
+def test_a_query_over_both_tables_gives_the_rows_of_ordinary_ones(
+    with_droplets: Renewed, sql: str
+) -> None:
+    fleet.agree(with_droplets, sql)
