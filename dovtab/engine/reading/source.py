@@ -84,10 +84,11 @@ class Source:
         if not statement.covering:
             return None
         generation = self.account.shared().cache.generation()
-        for moment in {None, request.since}:
-            covering = statement.covering.get(self.covering_key(moment))
+        # One that was read for an earlier moment has what is sought, too.
+        for (shared, table, _), covering in statement.covering.items():
+            is_ours = shared is self.account.shared() and table == self.table.name
             is_good = covering is not None and covering.generation == generation
-            if covering is not None and is_good and covering.answers(request):
+            if covering is not None and is_ours and is_good and covering.answers(request):
                 return covering
         return None
 

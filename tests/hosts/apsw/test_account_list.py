@@ -413,6 +413,17 @@ def test_a_long_list_is_read_as_far_as_since_goes(
         assert asked()["own"] <= 2
 
 
+def test_what_was_read_since_one_moment_has_what_is_sought_since_a_later_one(
+    simulator: Simulator, fleet: Connect, asked: Asked
+) -> None:
+    """So few are left for the later one that they would be asked for one by one."""
+    query = f"{SET.replace('inventory', 'inventory WHERE id <= 17')} AND since IN ('2026-11-16', '2026-11-17')"
+    wanted = rows(fleet(account_list=False), query)
+    assert asked()["own"] == 17
+    assert rows(fleet(max_requests=17), query) == wanted
+    assert asked()["own"] == 1
+
+
 def test_a_page_of_a_list_is_of_the_droplet_s_own(
     simulator: Simulator, fleet: Connect, asked: Asked
 ) -> None:
