@@ -103,9 +103,9 @@ def prepare(door: Door, simulator: Simulator, *, rows: bool = True) -> None:
 
 
 def _times() -> dict[str, str | None]:
-    at = {hours: timestamp(FIRST_SECOND + hours * HOUR) for hours in (37, 100, 245)}
+    at = {hours: timestamp(FIRST_SECOND + hours * HOUR) for hours in (33, 100, 245)}
     return {
-        f"'{at[37]}'": at[37],
+        f"'{at[33]}'": at[33],
         f"'{at[100][:10]}'": f"{at[100][:10]}T00:00:00Z",
         str(FIRST_SECOND + 245 * HOUR): at[245],
         "'2000-01-01'": "2000-01-01T00:00:00Z",
