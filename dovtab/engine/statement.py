@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from dovtab.engine.acting.reach import Reach, Target
-from dovtab.engine.reading.covering import Covering
+from dovtab.engine.reading.covering import Coverings
 from dovtab.engine.reading.held import Held
 from dovtab.engine.reading.predictor import Predictor
 from dovtab.engine.reading.prefetch import Outstanding, Prefetch
@@ -40,8 +40,7 @@ class Statement:
         reach: what its functions have acted on.
         targets: all that can be acted on, if it has looked, or why it could not.
         alone: why it cannot be run ahead, as far as anybody has tried.
-        covering: what has been read in place of many requests, by account, table and moment;
-            None: that was given up.
+        covering: what has been read in place of many requests.
         cover_at: how many requests have to be made before such a thing is thought of.
         attempts: how often one of its requests may be sent; None: as always.
         progress: there if it can say more than its requests do of how far it is.
@@ -97,7 +96,7 @@ class Statement:
         self.post_results: dict[tuple[object, ...], str] = {}
         self.reach = Reach()
         self.targets: Mapping[int, Target] | str | None = None
-        self.covering: dict[tuple[object, ...], Covering | None] = {}
+        self.covering = Coverings()
         self.cover_at = 0
         self.attempts: int | None = None
         self.progress: Callable[[], str] | None = None

@@ -20,7 +20,7 @@ class Filter(NamedTuple):
         parameter: its name in the query string, if not the column's.
         scope: what a token needs besides.
         tells: of a filter with which the API takes no part of a list: the column
-            in which a row lists its values, a JSON array, in capital letters or not.
+            in which a row lists its values, a JSON array.
     """
 
     column: str

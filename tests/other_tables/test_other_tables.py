@@ -37,7 +37,7 @@ def api() -> Iterator[SmallApi]:
             (1, "web", ["a", "b"]),
             (2, "WEB", ["a"]),
             (3, "db", []),
-            (4, "gpu", ["B"]),
+            (4, "gpu", ["b"]),
         ):
             running.droplets.append(
                 {
@@ -101,7 +101,7 @@ def asked(api: SmallApi) -> list[str]:
         ("name FROM droplets WHERE id IN (1, 99)", [("web",)],
          ["GET /v2/droplets/1", "GET /v2/droplets/99"]),
         ("id, tags, tag_name FROM droplets WHERE tag_name = 'b'",
-         [(1, '["a","b"]', "b"), (4, '["B"]', "b")], [tagged("b"), GPUS]),
+         [(1, '["a","b"]', "b"), (4, '["b"]', "b")], [tagged("b"), GPUS]),
         ("id FROM droplets WHERE name = 'web'", [(1,)],
          [f"GET /v2/droplets?type={t}&name=web&page=1" for t in ("droplets", "gpus")]),
         ("id FROM droplets WHERE name = 'web  ' COLLATE RTRIM", [(1,)],

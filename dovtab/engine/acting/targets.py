@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dovtab.api.exchange import Json, Request
 from dovtab.engine.acting.lists import Lists
 from dovtab.engine.acting.reach import Target
-from dovtab.engine.reading.rows import Object, has_listed
+from dovtab.engine.reading.rows import Object
 from dovtab.resources import Table
 
 _NAME, _LOCKED = "name", "locked"
@@ -49,8 +49,15 @@ def _targets(owners: Table, lists: Lists, narrowed: Mapping[str, str]) -> dict[i
     found: list[Object] = []
     for query, must in listed.queries(narrowed):
         items = [item for page in lists.read(Request(listed, query=query)) for item in page]
-        found += [i for i in items if must is None or has_listed(i.get(must[0]), must[1])]
+        found += [i for i in items if must is None or _has_tag(i.get(must[0]), must[1])]
     return {item["id"]: _target(item) for item in found}
+
+
+def _has_tag(tags: Json, tag_name: str) -> bool:
+    # The API wants a tag as it was first written, and nobody says what it does with
+    # another: what may be acted on is counted.
+    names = tags if isinstance(tags, list) else []
+    return tag_name.lower() in [name.lower() for name in names if isinstance(name, str)]
 
 
 def _target(item: Mapping[str, Json]) -> Target:

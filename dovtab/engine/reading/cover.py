@@ -84,8 +84,8 @@ class Cover:
         Raises:
             Interrupted: somebody stopped the statement.
         """
-        statement, key = self._statement, self._source.covering_key(self._since)
-        statement.covering[key] = None
+        statement, key = self._statement, self._source.covering_name(self._since)
+        statement.covering.keep(key, None)
         shared = self._source.account.shared()
         covering = Covering(self._table, self._since, shared.cache.generation())
         try:
@@ -93,7 +93,7 @@ class Cover:
                 self._fill(covering)
                 self._check(covering, witness)
                 covering.unpaid = self._paying.requests
-                statement.covering[key] = covering
+                statement.covering.keep(key, covering)
         except Interrupted:
             raise
         except (DovtabError, _GivenUp):
@@ -122,7 +122,7 @@ class Cover:
         verdict = self._decide(self._wanted(first), asked)
         if verdict == "later":
             self._statement.cover_at = pages(first.total) + pages(len(self._sought))
-            del self._statement.covering[self._source.covering_key(self._since)]
+            self._statement.covering.forget(self._source.covering_name(self._since))
         return verdict == "now"
 
     def _decide(self, rows: int, asked: int | None) -> str:

@@ -10,12 +10,15 @@ Pure.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Set
+from collections.abc import Callable, Iterable, Set
 from typing import Literal
 
 from dovtab.api.exchange import Request
 from dovtab.api.pages import PER_PAGE_MAX, Page
 from dovtab.resources import Row, Table
+
+# Whose account, which table's, and since when.
+Name = tuple[object, str, float | None]
 
 # Fewer than so many are asked for one by one: it takes a few requests to see whether the
 # one list would be shorter.
@@ -167,3 +170,40 @@ class Covering:
     def _id(self, request: Request) -> int:
         key = (self._reads.parent or self._reads.item)[0]
         return request.parameters[key]
+
+
+class Coverings:
+    """What a statement has read in place of many requests, and what it has given up."""
+
+    def __init__(self) -> None:
+        self._read: dict[Name, Covering | None] = {}
+
+    def __contains__(self, name: Name) -> bool:
+        """Whether that was tried."""
+        return name in self._read
+
+    def keep(self, name: Name, covering: Covering | None) -> None:
+        """It has been read; None: it will not be."""
+        self._read[name] = covering
+
+    def forget(self, name: Name) -> None:
+        """It may be tried again."""
+        self._read.pop(name, None)
+
+    def find(
+        self, name: Name, request: Request, generation: Callable[[], int]
+    ) -> Covering | None:
+        """What answers this, unless something was started since it was read.
+
+        Args:
+            name: of the request's account and table; one that was read for an earlier
+                moment has what is sought, too.
+            generation: of the cache.
+        """
+        for its, covering in self._read.items():
+            is_ours = covering is not None and its[:2] == name[:2]
+            if covering is None or not is_ours or covering.generation != generation():
+                continue
+            if covering.answers(request):
+                return covering
+        return None

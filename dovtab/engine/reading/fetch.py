@@ -17,7 +17,7 @@ from dovtab.engine.account import Account
 from dovtab.engine.call import Call
 from dovtab.engine.reading.answer import Answer
 from dovtab.engine.reading.cover import Cover, Each
-from dovtab.engine.reading.covering import FEWEST, can_cover
+from dovtab.engine.reading.covering import FEWEST, Name, can_cover
 from dovtab.engine.reading.pending import Pending
 from dovtab.engine.reading.predictor import Predictor
 from dovtab.engine.reading.prefetch import Key, Send
@@ -141,7 +141,7 @@ class Fetch:
         unknown = [request for request in able if source.find(request, statement) is None]
         if (
             len(unknown) <= fewest
-            or source.covering_key(unknown[0].since) in statement.covering
+            or source.covering_name(unknown[0].since) in statement.covering
         ):
             return
         witness = source.begin(unknown[0], statement)
@@ -156,12 +156,12 @@ class Fetch:
         statement.cover_at, settings = sys.maxsize, self._account.settings
         if not settings.account_list:
             return
-        groups: dict[tuple[object, ...], list[Ahead]] = {}
+        groups: dict[Name, list[Ahead]] = {}
         for send in statement.prefetch.predictions:
             if isinstance(send, Ahead) and can_cover(send.source.table, send.request):
-                key = send.source.covering_key(send.request.since)
+                key = send.source.covering_name(send.request.since)
                 groups.setdefault(key, []).append(send)
-        own = self._source.covering_key(pending.request.since)
+        own = self._source.covering_name(pending.request.since)
         asked = statement.prefetch.asked if may_stop_early(statement.text) else None
         for key, found in groups.items():
             if len(found) > max(FEWEST, settings.concurrency) and key not in statement.covering:

@@ -82,10 +82,9 @@ def is_object(item: Json) -> TypeGuard[Object]:
 
 
 def has_listed(values: Json, value: str) -> bool:
-    """Whether a list, or a JSON array, has this text, in capital letters or not."""
+    """Whether a JSON array, or the text of one, has this text."""
     listed = orjson.loads(values) if isinstance(values, str) else values
-    texts = listed if isinstance(listed, list) else []
-    return value.lower() in [text.lower() for text in texts if isinstance(text, str)]
+    return isinstance(listed, list) and value in listed
 
 
 def complete(

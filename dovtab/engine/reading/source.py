@@ -17,7 +17,7 @@ from dovtab.engine.account import Account
 from dovtab.engine.call import Call
 from dovtab.engine.interruption import reporting_interruption
 from dovtab.engine.reading.answer import Answer
-from dovtab.engine.reading.covering import Covering
+from dovtab.engine.reading.covering import Covering, Name
 from dovtab.engine.reading.pending import Pending
 from dovtab.engine.reading.prefetch import Key
 from dovtab.engine.statement import Statement
@@ -81,16 +81,8 @@ class Source:
 
     def _covering(self, request: Request, statement: Statement) -> Covering | None:
         """What was read in place of it, unless something was started since."""
-        if not statement.covering:
-            return None
-        generation = self.account.shared().cache.generation()
-        # One that was read for an earlier moment has what is sought, too.
-        for (shared, table, _), covering in statement.covering.items():
-            is_ours = shared is self.account.shared() and table == self.table.name
-            is_good = covering is not None and covering.generation == generation
-            if covering is not None and is_ours and is_good and covering.answers(request):
-                return covering
-        return None
+        generation = self.account.shared().cache.generation
+        return statement.covering.find(self.covering_name(request.since), request, generation)
 
     def _pay(self, request: Request, statement: Statement) -> None:
         """For the answer to a request, if it is out of what was read in its place."""
@@ -100,7 +92,7 @@ class Source:
                 statement.spend(self.account.settings.max_requests, self.table.key)
                 covering.unpaid -= 1
 
-    def covering_key(self, since: float | None) -> tuple[object, ...]:
+    def covering_name(self, since: float | None) -> Name:
         """The name of what may be read in place of many of its requests."""
         return self.account.shared(), self.table.name, since
 
