@@ -52,6 +52,7 @@ class Cover:
         requests: of one operation, and all since the same moment.
         statement: that wants them.
         each: of a table.
+        worth: how many requests it may take the place of, if more than these.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class Cover:
         requests: Sequence[Request],
         statement: Statement,
         each: Callable[[Table], Each],
+        worth: int = 0,
     ) -> None:
         self._source = source
         self._table = source.table
@@ -68,6 +70,7 @@ class Cover:
         self._since = requests[0].since
         key = (source.table.reads.parent or source.table.reads.item)[0]
         self._sought = {request.parameters[key]: request for request in requests}
+        self._worth = max(worth, len(self._sought))
         # It pays for what may turn out to be of no use.
         self._paying = Statement(statement.text, reads=True)
         self._paying.started_ns, self._paying.attempts = statement.started_ns, 1
@@ -121,13 +124,13 @@ class Cover:
         lengths.keep(self._table.name, first.total, now)
         verdict = self._decide(self._wanted(first), asked)
         if verdict == "later":
-            self._statement.cover_at = pages(first.total) + pages(len(self._sought))
+            self._statement.cover_at = pages(first.total) + pages(self._worth)
             self._statement.covering.forget(self._source.covering_name(self._since))
         return verdict == "now"
 
     def _decide(self, rows: int, asked: int | None) -> str:
         owners = bool(self._table.reads.parent)
-        return decide(len(self._sought), rows, owners=owners, asked=asked)
+        return decide(self._worth, rows, owners=owners, asked=asked)
 
     def _wanted(self, first: Page[Row]) -> int:
         if self._since is None:
@@ -211,7 +214,7 @@ class Cover:
         def get(
             requests: Iterable[Request], *, count: int, fresh: bool
         ) -> Iterator[tuple[Request, Page[Row] | None]]:
-            if fresh or self._paying.requests + count > len(self._sought):
+            if fresh or self._paying.requests + count > self._worth:
                 raise _GivenUp
             return self._each(table)(requests, self._paying, count=count)
 
@@ -244,7 +247,7 @@ class Cover:
     def _afford(self, more: int) -> None:
         allowed = self._source.account.settings.max_requests - self._statement.requests
         cost = self._paying.requests + more
-        if cost >= len(self._sought) or cost > allowed:
+        if cost >= self._worth or cost > allowed:
             raise _GivenUp
 
     def _times(self, rows: Sequence[Row]) -> list[float | None]:

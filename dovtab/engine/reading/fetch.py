@@ -18,6 +18,7 @@ from dovtab.engine.call import Call
 from dovtab.engine.reading.answer import Answer
 from dovtab.engine.reading.cover import Cover, Each
 from dovtab.engine.reading.covering import FEWEST, Name, can_cover
+from dovtab.engine.reading.pager import page_request
 from dovtab.engine.reading.pending import Pending
 from dovtab.engine.reading.predictor import Predictor
 from dovtab.engine.reading.prefetch import Key, Send
@@ -157,10 +158,12 @@ class Fetch:
         if not settings.account_list:
             return
         groups: dict[Name, list[Ahead]] = {}
-        for send in statement.prefetch.predictions:
-            if isinstance(send, Ahead) and can_cover(send.source.table, send.request):
+        predictions = [s for s in statement.prefetch.predictions if isinstance(s, Ahead)]
+        for send in predictions:
+            if can_cover(send.source.table, send.request):
                 key = send.source.covering_name(send.request.since)
                 groups.setdefault(key, []).append(send)
+        growth = max((_growth(send, statement) for send in predictions), default=1.0)
         own = self._source.covering_name(pending.request.since)
         asked = statement.prefetch.asked if may_stop_early(statement.text) else None
         for key, found in groups.items():
@@ -168,7 +171,8 @@ class Fetch:
                 requests = [send.request for send in found]
                 source = found[0].source
                 each_of = Fetch(source.table, source.account)._each_of
-                attempt = Cover(source, requests, statement, each_of)
+                worth = round(len(requests) * growth)
+                attempt = Cover(source, requests, statement, each_of, worth)
                 attempt.read(pending if key == own else None, asked=asked)
 
     def _each_of(self, table: Table) -> Each:
@@ -230,6 +234,17 @@ class Fetch:
         send = Ahead(source, request, statement.original)
         predictor.record(source.key(request), send, known=known is not None)
         return None if known is None else known.page()
+
+
+def _growth(ahead: Ahead, statement: Statement) -> float:
+    """By how much what is predicted grows when a list that it comes out of has been read."""
+    source, request = ahead.source, ahead.request
+    number, size = (int(request.query.get(name, 1)) for name in source.table.reads.pager)
+    if number == 1 or request.operation is not source.table.reads.account_list:
+        return 1.0
+    first = source.find(page_request(request, 1, size), statement)
+    page = first.page() if first is not None else None
+    return page.total / (size * (number - 1)) if page is not None else 1.0
 
 
 def _predict(statement: Statement, run_ahead: Callable[[Statement], str]) -> dict[Key, Send]:

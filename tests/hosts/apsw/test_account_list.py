@@ -450,3 +450,18 @@ def test_droplets_that_are_asked_for_by_id_come_out_of_their_lists(
 def test_it_may_be_turned_off(simulator: Simulator, fleet: Connect, asked: Asked) -> None:
     rows(fleet(account_list=False), SET)
     assert asked() == {"account": 0, "own": 55, "droplets": 0}
+
+
+def test_a_list_that_was_read_in_part_is_counted_whole(
+    simulator: Simulator, connect: Connect, asked: Asked
+) -> None:
+    """What can be foreseen of a join with droplets are the 200 of their first page."""
+    for n in range(1, 451):
+        simulator.account.add_droplet(10_000 + n)
+    for n in range(45_000):
+        simulator.account.add_foreign_action("image", n + 1)
+    query = "SELECT count(a.id) FROM droplets d LEFT JOIN droplet_actions a USING (droplet_id)"
+    assert connect().execute(query).get == COUNT * EACH
+    found = asked()
+    assert found["account"] > 200
+    assert found["own"] <= 4
