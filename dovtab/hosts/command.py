@@ -123,8 +123,10 @@ def _refresh(shell: Shell, settings: Settings) -> int:
     from dovtab.hosts import history
     from dovtab.hosts.progress import Progress
 
-    path = shell.history.pop("refresh", "")
-    if not path:
+    path = shell.history.pop("refresh", None)
+    if path == "":
+        raise SettingsError("--refresh needs the name of a file")
+    if path is None:
         raise SettingsError(f"--{next(iter(shell.history))} goes with --refresh FILE")
     return history.command(
         path,

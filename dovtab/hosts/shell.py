@@ -107,8 +107,10 @@ class Shell(apsw_shell.Shell):
 
     def _name_database(self, connection_and_name: tuple[Connection | None, str | None]) -> None:
         name = connection_and_name[1]
-        if name and self.history:
+        if name and "refresh" in self.history:
             raise self.Error("--refresh has its own file: no database, and no SQL")
+        if name and self.history:
+            raise self.Error(f"--{next(iter(self.history))} goes with --refresh FILE")
         if name and _SQL.match(name) and not Path(name).exists():
             raise self.Error("the database comes before the SQL: dovtab :memory: 'SELECT ...'")
         apsw_shell.Shell.db.__set__(self, connection_and_name)

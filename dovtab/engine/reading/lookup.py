@@ -62,10 +62,7 @@ def lookup(table: Table, arguments: Sequence[Argument], argv: Sequence[Value]) -
     """
     for argument in arguments:
         if argument.how == "!" and argument.name == EVERYTHING:
-            raise NotAllowedError(
-                f"what was done to a {table.noun} cannot be changed: INSERT starts a new action"
-                "; if this is a SELECT, let it name the columns that it wants, and not all"
-            )
+            raise NotAllowedError(_why_not_all(table))
         if argument.how == "!":
             raise ArgumentError(why_refused(table, argument.name))
     few = any(argument.how == "?" for argument in arguments)
@@ -74,19 +71,22 @@ def lookup(table: Table, arguments: Sequence[Argument], argv: Sequence[Value]) -
     siblings: set[int] = set()
     numbered: dict[str, int] = {}
     filters: dict[str, str] = {}
+    hidden_filters = {name for name in table.narrowing if name in table.hidden}
+    hidden_filters -= set(table.reads.since or ())
     for argument, value in zip(arguments, argv, strict=True):
         if argument.how == "is" and value is None:
             continue  # IS NULL is true of rows that no key leads to.
         if argument.name in table.narrowing:
             words = text(value)
-            hidden = argument.name in table.hidden
-            # Nothing is called that; to the API it would be no filter at all.
-            if words is None or (hidden and not words.strip()):
+            # Nothing has it; to the API an empty one would be no filter at all.
+            if words is None or (argument.name in hidden_filters and not words.strip()):
                 return None
-            if not hidden:
+            if argument.name not in table.hidden:
                 # SQLite looks again, perhaps with a collation that ignores blanks.
                 words = words.rstrip(" ")
-            if words and filters.setdefault(argument.name, words) != words:
+            if (words or argument.name in table.hidden) and filters.setdefault(
+                argument.name, words
+            ) != words:
                 return None
             continue
         numbers = _integers(value)
@@ -130,3 +130,13 @@ def _check_pager(table: Table, numbered: dict[str, int]) -> None:
         raise ArgumentError(f"page must be 1 or more, not {page}")
     if per_page is not None and not 1 <= per_page <= PER_PAGE_MAX:
         raise ArgumentError(f"per_page must be from 1 to {PER_PAGE_MAX}, not {per_page}")
+
+
+def _why_not_all(table: Table) -> str:
+    named = "let a SELECT name the columns that it wants, and not the hidden ones"
+    if table.acts is None:
+        return f"{named}: some of them have no value of their own"
+    return (
+        f"what was done to a {table.noun} cannot be changed: INSERT starts a new action;"
+        f" {named}"
+    )

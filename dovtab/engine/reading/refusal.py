@@ -117,5 +117,5 @@ def why_refused(table: Table, column: str) -> str:
         return f"{table.name} has no list of everything: say {key} = ... or {key} IN (...)"
     return (
         f"{column} narrows what is asked for, and a row has no value of its own there: say"
-        f" {column} = ... in the same join, with a value that is known first"
+        f" {column} = ..., with a value that is known first, and nothing else about it"
     )

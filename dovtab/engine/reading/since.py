@@ -49,15 +49,24 @@ def moment(text: str, now: float) -> float:
         ("SELECT julianday(?, 'unixepoch', ?)", (now, text)),
     )
     with closing(sqlite3.connect(":memory:")) as connection:
-        answers = (connection.execute(query, values).fetchone()[0] for query, values in asked)
-        found = next((day for day in answers if day is not None), None)
+        answers = [connection.execute(query, values).fetchone()[0] for query, values in asked]
+    found = next((day for day in answers if day is not None), None)
+    if answers[:2] == [None, None] and found is not None and _seconds_of(found) > now:
+        raise ArgumentError(
+            f"since {text[:60]!r} is in the future: what goes back has a minus sign, such as"
+            " '-7 days'"
+        )
     # Less is a number that lacks its unit, such as -7.
     if found is None or found < _DAY_OF_1970:
         raise ArgumentError(
             "since must be a time or a modifier as SQLite's date functions take it, such as"
             f" '2026-11-17', '2026-11-17T08:00:00Z' or '-7 days', not {text[:60]!r}"
         )
-    return round((float(found) - _DAY_OF_1970) * 86400, 3)
+    return _seconds_of(found)
+
+
+def _seconds_of(day: float) -> float:
+    return round((float(day) - _DAY_OF_1970) * 86400, 3)
 
 
 def seconds(time: object) -> float | None:

@@ -38,7 +38,7 @@ def history(simulator: Simulator, clock: ManualClock) -> Simulator:
         ("WHERE since = '-7 days' AND droplet_id = 3", RECENT // DROPLETS, 1),
         ("WHERE since = '-7 days' AND droplet_id IN (1, 2)", 2 * RECENT // DROPLETS, 2),
         ("WHERE since = '-1 hour'", 3, 2),
-        ("WHERE since = '+1 day'", 0, 1),
+        ("WHERE since = '2100-01-01'", 0, 1),
         ("WHERE since = '-7 days' AND page = 1", 190, 1),
         ("WHERE since = '-7 days' AND per_page = 100", RECENT, 8),
         ("WHERE since = '-7 days' LIMIT 50", 50, 2),
@@ -98,6 +98,9 @@ def test_now_is_one_moment_in_a_statement(
     ("query", "message"),
     [
         ("WHERE since = 'soon'", "^since must be a time or a modifier as SQLite's"),
+        ("WHERE since = ''", "^since must be a time or a modifier as SQLite's"),
+        ("WHERE since = '7 days'", "^since '7 days' is in the future: what goes back has a"),
+        ("WHERE since = '+1 day'", "^since '.1 day' is in the future"),
         ("WHERE since > '2026-01-01'", "^since narrows what is asked for, and a row has no"),
         ("WHERE since = '-1 day' OR droplet_id = 1", "^since narrows"),
     ],
