@@ -110,7 +110,6 @@ def _times() -> dict[str, str | None]:
         str(FIRST_SECOND + 245 * HOUR): at[245],
         "'2000-01-01'": "2000-01-01T00:00:00Z",
         "'2100-01-01 10:00'": "2100-01-01T10:00:00Z",
-        "''": None,
         "NULL": None,
     }
 
