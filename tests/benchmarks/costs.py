@@ -16,8 +16,8 @@ from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
-from benchmarks.contestants import LOOP_WITH_ORJSON, enter
-from benchmarks.questions import Question, get, list_of
+from benchmarks.contestants import LOOP_WITH_ORJSON, enter, requests
+from benchmarks.questions import Question, account_of, get, list_of, warm_up
 from benchmarks.running_server import TESTS, RunningServer
 from dovtab.api.shared_quota import SharedQuota
 
@@ -30,14 +30,16 @@ def processor_time(
     server: RunningServer, names: Sequence[str], rows: int, rounds: int = ROUNDS
 ) -> dict[str, float]:
     """Seconds of processor time for each row of a Droplet that has so many actions."""
-    everybody = [*names, LOOP_WITH_ORJSON]
-    contestants = {name: enter(name, server.url(0, 0)) for name in everybody}
+    question = list_of(rows)
+    everybody = [name for name in names if requests(name, question)] + [LOOP_WITH_ORJSON]
+    url = server.url(0, question.account)
+    contestants = {name: enter(name, url) for name in everybody}
     found: dict[str, list[float]] = {name: [] for name in contestants}
     try:
         for _ in range(rounds):
             for name, contestant in contestants.items():
                 began = time.process_time()
-                contestant.ask(list_of(rows))
+                contestant.ask(question)
                 found[name].append((time.process_time() - began) / rows)
     finally:
         for contestant in contestants.values():
@@ -46,18 +48,19 @@ def processor_time(
 
 
 def processor_times(
-    server: RunningServer, question: Question, rounds: int = ROUNDS
+    server: RunningServer, question: Question, names: Sequence[str], rounds: int = ROUNDS
 ) -> dict[str, float]:
-    """Seconds of processor time for a question, of dovtab and of a loop with its JSON library.
+    """Seconds of processor time for a question, by contestant.
 
     Everybody begins with one request of another kind, so that a connection is open.
     """
-    found: dict[str, list[float]] = {"dovtab": [], LOOP_WITH_ORJSON: []}
+    found: dict[str, list[float]] = {name: [] for name in names}
     for _ in range(rounds):
         for name, seconds in found.items():
-            contestant = enter(name, server.url(0, 0), question.droplets)
+            url = server.url(0, question.account)
+            contestant = enter(name, url, question.droplets)
             try:
-                contestant.ask(list_of(1))
+                contestant.ask(warm_up(question.account))
                 began = time.process_time()
                 contestant.ask(question)
                 seconds.append(time.process_time() - began)
@@ -69,7 +72,7 @@ def processor_times(
 def peak_memory(server: RunningServer, actions: Sequence[int]) -> list[int]:
     """Peak memory in bytes of a process that reads an account of so many actions, for each."""
     command = [sys.executable, "-m", "benchmarks.memory"]
-    command += [f"{number}={server.url(0, number)}" for number in actions]
+    command += [f"{number}={server.url(0, account_of(number).account)}" for number in actions]
     done = subprocess.run(command, cwd=TESTS, stdout=subprocess.PIPE, text=True, check=True)
     return [int(line) for line in done.stdout.splitlines()]
 
@@ -88,7 +91,10 @@ def one_question(server: RunningServer, starts: int = STARTS) -> dict[str, float
     question = get()
     droplet, action = question.bindings
     sql = f"SELECT * FROM droplet_actions({droplet}, {action})"
-    url = {"DIGITALOCEAN_API_URL": server.url(0, 0), "DIGITALOCEAN_TOKEN": "benchmark"}
+    url = {
+        "DIGITALOCEAN_API_URL": server.url(0, question.account),
+        "DIGITALOCEAN_TOKEN": "benchmark",
+    }
     commands = {
         "dovtab": [sys.executable, "-m", "dovtab", "-json", ":memory:", sql],
         "imports": [sys.executable, "-c", "import apsw, httpx"],

@@ -27,11 +27,12 @@ from typing import Any, NamedTuple
 from benchmarks.client import Measured
 from benchmarks.clock import FAST
 from benchmarks.helper import PID_FILE, write_script
-from benchmarks.questions import Question, account_of, get, join_with, list_of
+from benchmarks.questions import Question, account_of, get, join_with, warm_up
 from benchmarks.running_server import TESTS, RunningServer
 
 DOORS = ("apsw", "extension")
 DAY = 86_400
+EACH_OF_JOIN = 3  # actions of a Droplet
 _tokens = itertools.count()
 
 
@@ -183,19 +184,18 @@ def loading(runs: int) -> tuple[list[float], list[float]]:
 
 def scans(server: RunningServer, rows: int, runs: int) -> Runs:
     """The whole account, by door."""
-    return _in_turn(server, account_of(rows), server.url(0, rows), runs)
+    return _in_turn(server, account_of(rows), 0, runs)
 
 
 def joins(server: RunningServer, droplets: int, latency: float, runs: int) -> Runs:
     """A plain join with an inventory in a file, by door."""
-    question = join_with(droplets)
-    return _in_turn(server, question, server.url(latency, 0), runs)
+    return _in_turn(server, join_with(droplets, EACH_OF_JOIN), latency, runs)
 
 
 def lookups(server: RunningServer, times: int, runs: int) -> Runs:
     """One row from the cache with a prepared statement, by door."""
     found: dict[str, list[Run]] = {door: [] for door in DOORS}
-    url = server.url(0, 0)
+    url = server.url(0, get().account)
     clients = {door: Client(door, url, cache_seconds=DAY) for door in DOORS}
     try:
         for client in clients.values():
@@ -209,14 +209,15 @@ def lookups(server: RunningServer, times: int, runs: int) -> Runs:
     return found
 
 
-def _in_turn(server: RunningServer, question: Question, url: str, runs: int) -> Runs:
+def _in_turn(server: RunningServer, question: Question, latency: float, runs: int) -> Runs:
+    url = server.url(latency, question.account)
     found: dict[str, list[Run]] = {door: [] for door in DOORS}
     # The first of all is for the server, which keeps its answers.
     for number in range(runs + 1):
         for door, before in found.items():
             with Client(door, url, question.droplets) as client:
                 # A connection is open, and everything imported, before the time counts.
-                client.ask(server, list_of(1))
+                client.ask(server, warm_up(question.account))
                 run = client.ask(server, question)
             if number:
                 before.append(run)

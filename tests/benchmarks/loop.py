@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from itertools import islice, takewhile
 from typing import Any
 
 import httpx
 
-from benchmarks.questions import PER_PAGE, Question
+from benchmarks.questions import PER_PAGE, WANTED_TYPE, Question
 
 COLUMNS = (
     "id",
@@ -93,7 +94,11 @@ class Loop:
         self._dumps = dumps
 
     def ask(self, question: Question) -> list[Row]:
-        return [self._row(action) for action in self._actions(question)]
+        found = self._actions(question)
+        if question.limit is not None:
+            wanted = (action for action in found if action["type"] == WANTED_TYPE)
+            found = islice(wanted, question.limit)
+        return [self._row(action) for action in found]
 
     def close(self) -> None:
         self._api.close()
@@ -102,10 +107,13 @@ class Loop:
         if question.action is not None:
             yield self._api.get(question.droplets[0], question.action)
         elif question.droplets:
-            for droplet in question.droplets:
-                yield from self._api.list(droplet)
+            yield from self._of_droplets(question)
         else:
-            yield from self._api.account()
+            yield from newest(self._api.account(), question.since)
+
+    def _of_droplets(self, question: Question) -> Iterator[dict[str, Any]]:
+        for droplet in question.droplets:
+            yield from newest(self._api.list(droplet), question.since)
 
     def _row(self, action: dict[str, Any]) -> Row:
         return (
@@ -119,3 +127,25 @@ class Loop:
             action["status"],
             action["type"],
         )
+
+
+class ByHand(Loop):
+    """The same, but that it reads the account's list for the Droplets that are sought.
+
+    It does not look who is there, so it also has the actions of Droplets that are gone.
+    """
+
+    name = "account by hand"
+
+    def _of_droplets(self, question: Question) -> Iterator[dict[str, Any]]:
+        sought = set(question.droplets)
+        for action in newest(self._api.account(), question.since):
+            if action["resource_id"] in sought:
+                yield action
+
+
+def newest(actions: Iterator[dict[str, Any]], since: str | None) -> Iterator[dict[str, Any]]:
+    """Those from then on, of a list that is trusted to have the newest first."""
+    if since is None:
+        return actions
+    return takewhile(lambda action: bool(action["started_at"] >= since), actions)

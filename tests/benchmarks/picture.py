@@ -6,16 +6,24 @@ Source: https://www.w3.org/TR/SVG11/
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import log10
 from xml.sax.saxutils import escape
 
-from benchmarks.contestants import NAMES
+from benchmarks.contestants import BY_HAND, NAMES, OWN_LISTS
 from benchmarks.table import Times, figure
+from benchmarks.wall import Time
 
-COLOURS = {"dovtab": "#2f8fd8", "loop": "#d08a3c", "shillelagh": "#8f7fc4"}
-WIDTH, TOP = 760, 64
-LEFT, RIGHT = 214, 700
-BAR, GROUP_GAP = 15, 14
+COLOURS = {
+    "dovtab": "#2f8fd8",
+    OWN_LISTS: "#9cc9ee",
+    "loop": "#d08a3c",
+    BY_HAND: "#e8c48e",
+    "shillelagh": "#8f7fc4",
+}
+WIDTH, TOP = 860, 84
+LEFT, RIGHT = 262, 720
+BAR, GROUP_GAP = 14, 14
 # Latencies at the ends of the scale.
 LOW, HIGH = 0.5, 1_200.0
 MARKS = (1, 10, 100, 1_000)
@@ -32,29 +40,33 @@ def picture(times: Times, latency: float) -> str:
     Args:
         latency: seconds.
     """
-    body = [_text(8, 20, f"Time to answer, in latencies of {latency * 1000:g} ms")]
+    title = f"Time to answer, in latencies of {latency * 1000:g} ms, and requests"
+    body = [_text(8, 20, title)]
     body += [_legend(n) for n in range(len(NAMES))]
     body.append(f'<line x1="{LEFT}" y1="{TOP - 6}" x2="{RIGHT}" y2="{TOP - 6}" stroke="#888"/>')
     body += [_mark(value) for value in MARKS]
-    for number, (question, found) in enumerate(times.items()):
-        top = TOP + number * _group_height()
-        middle = top + len(NAMES) * BAR / 2 + 4
-        body.append(_text(LEFT - 12, middle, question, anchor="end"))
-        for place, name in enumerate(NAMES):
-            time = found.get(name)
-            value = time.seconds / latency if time else None
-            body.append(_bar(name, top + place * BAR, value))
-    height = TOP + len(times) * _group_height()
+    top = TOP
+    for question, found in times.items():
+        body += _group(question, found, top, latency)
+        top += len(found) * BAR + GROUP_GAP
     head = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}"'
-        f' width="{WIDTH}" height="{height}" role="img">'
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {top}"'
+        f' width="{WIDTH}" height="{top}" role="img">'
     )
-    title = "<title>How long dovtab, a loop and shillelagh take to answer</title>"
-    return "\n".join([head, title, f"<style>{STYLE}</style>", *body, "</svg>", ""])
+    described = (
+        "<title>How long dovtab, loops and shillelagh take, and how many requests</title>"
+    )
+    return "\n".join([head, described, f"<style>{STYLE}</style>", *body, "</svg>", ""])
 
 
-def _group_height() -> int:
-    return len(NAMES) * BAR + GROUP_GAP
+def _group(question: str, found: Mapping[str, Time], top: int, latency: float) -> list[str]:
+    """A question, and a bar for everybody who was measured."""
+    middle = top + len(found) * BAR / 2 + 4
+    bars = [name for name in NAMES if name in found]
+    return [
+        _text(LEFT - 12, middle, question, anchor="end"),
+        *(_bar(n, top + place * BAR, found[n], latency) for place, n in enumerate(bars)),
+    ]
 
 
 def _x(value: float) -> float:
@@ -67,21 +79,21 @@ def _x(value: float) -> float:
     return LEFT + part * (RIGHT - LEFT)
 
 
-def _bar(name: str, top: float, value: float | None) -> str:
-    if value is None:
-        return _text(LEFT + 6, top + BAR - 4, "not measured", small=True)
-    length = _x(value) - LEFT
+def _bar(name: str, top: float, time: Time, latency: float) -> str:
+    length = _x(time.seconds / latency) - LEFT
     rectangle = (
         f'<rect x="{LEFT}" y="{top}" width="{length:.1f}" height="{BAR - 2}"'
         f' fill="{COLOURS[name]}"/>'
     )
-    return rectangle + _text(LEFT + length + 6, top + BAR - 4, figure(value), small=True)
+    requests = "1 request" if time.requests == 1 else f"{time.requests:,} requests"
+    said = f"{figure(time.seconds / latency)}, {requests}"
+    return rectangle + _text(LEFT + length + 6, top + BAR - 4, said, small=True)
 
 
 def _legend(number: int) -> str:
-    name, x = NAMES[number], LEFT + 190 + 110 * number
-    square = f'<rect x="{x}" y="10" width="12" height="12" fill="{COLOURS[name]}"/>'
-    return square + _text(x + 18, 20, name)
+    name, x = NAMES[number], 8 + 150 * number
+    square = f'<rect x="{x}" y="32" width="12" height="12" fill="{COLOURS[name]}"/>'
+    return square + _text(x + 18, 42, name)
 
 
 def _mark(value: float) -> str:

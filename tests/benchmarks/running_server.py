@@ -10,6 +10,8 @@ from pathlib import Path
 
 import httpx
 
+from benchmarks.account import Account
+
 TESTS = Path(__file__).parents[1]
 
 
@@ -21,22 +23,22 @@ class RunningServer:
     """
 
     def __init__(self, root: str, http: httpx.Client) -> None:
-        self._root = root
+        self.root = root
         self._http = http
 
-    def url(self, latency: float, account_actions: int) -> str:
+    def url(self, latency: float, account: Account) -> str:
         """The API's URL.
 
         Args:
             latency: seconds from a request to its answer, in whole milliseconds.
-            account_actions: how many the account's list has.
+            account: of which shape.
         """
-        return f"{self._root}/{round(latency * 1000)}/{account_actions}"
+        return f"{self.root}/{round(latency * 1000)}/{account}"
 
     @property
     def requests(self) -> int:
         """All that it was asked since it started."""
-        return int(self._http.get(f"{self._root}/requests").json())
+        return int(self._http.get(f"{self.root}/requests").json())
 
 
 @contextmanager

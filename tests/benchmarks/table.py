@@ -12,38 +12,35 @@ from benchmarks.wall import Time
 # By question, then by contestant.
 Times = Mapping[str, Mapping[str, Time]]
 NOTHING = "-"
+MILLISECOND = 1e-3
 
 
-def requests_table(times: Times) -> str:
-    """How many requests each contestant made."""
-    rows = [
-        [question, *(str(found[n].requests) if n in found else NOTHING for n in NAMES)]
-        for question, found in times.items()
-    ]
-    return aligned([["requests", *NAMES], *rows])
-
-
-def times_table(times: Times, latency: float) -> str:
-    """Times in latencies, or in milliseconds where there is none, and as multiples of dovtab's.
+def times_table(times: Times, latency: float, names: Sequence[str] = NAMES) -> str:
+    """Times in latencies, or in milliseconds where there is none, each with its requests.
 
     Args:
         latency: seconds.
+
+    >>> found = {"a question": {"dovtab": Time(0.1, 3), "loop": Time(1.0, 20)}}
+    >>> print(times_table(found, 0.05, ("dovtab", "loop")))
+    latency 50 ms: latencies / requests    dovtab       loop
+    a question                           2.00 / 3  20.0 / 20
     """
-    unit = latency or 0.001
-    title = f"latency {latency * 1000:g} ms: " + ("times in latencies" if latency else "ms")
-    rows = [[title, "dovtab", "loop", "", "shillelagh", ""]]
+    unit = latency or MILLISECOND
+    title = f"latency {latency * 1000:g} ms: {'latencies' if latency else 'ms'} / requests"
+    rows = [[title, *names]]
     for question, found in times.items():
-        ours = found["dovtab"].seconds
-        cells = [figure(ours / unit)]
-        for name in NAMES[1:]:
-            theirs = found.get(name)
-            cells += (
-                [figure(theirs.seconds / unit), f"x{figure(theirs.seconds / ours)}"]
-                if theirs
-                else [NOTHING, ""]
-            )
-        rows.append([question, *cells])
+        rows.append([question, *(cell(found.get(name), unit) for name in names)])
     return aligned(rows)
+
+
+def cell(time: Time | None, unit: float) -> str:
+    """A time and its requests.
+
+    Args:
+        unit: of the time, in seconds.
+    """
+    return NOTHING if time is None else f"{figure(time.seconds / unit)} / {time.requests:,}"
 
 
 def processor_table(seconds: Mapping[str, float], rows: int) -> str:

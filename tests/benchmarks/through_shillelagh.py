@@ -99,7 +99,8 @@ class Shillelagh:
             self._cursor.execute("INSERT INTO inventory VALUES (?)", (id,))
 
     def ask(self, question: Question) -> list[Row]:
-        return list(self._cursor.execute(question.sql, question.bindings).fetchall())
+        sql = question.others_sql or question.sql
+        return list(self._cursor.execute(sql, question.bindings).fetchall())
 
     def close(self) -> None:
         self._db.close()

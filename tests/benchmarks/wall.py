@@ -12,14 +12,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from statistics import median
 
-from benchmarks.contestants import enter
-from benchmarks.questions import Question, list_of
+from benchmarks.contestants import FIT_IN_A_MINUTE, OWN_LISTS, enter, requests
+from benchmarks.questions import Question, warm_up
 from benchmarks.running_server import RunningServer
 
 RUNS = 5
 # A contestant is not asked again after this long, and not at all if asking one
 # by one takes longer than that. Both in seconds.
 ENOUGH, LONGEST = 1.0, 55.0
+SIDE_BY_SIDE = ("dovtab", OWN_LISTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,42 +42,50 @@ def times(
     names: Iterable[str],
     *,
     latency: float,
-    account_actions: int,
     runs: int = RUNS,
 ) -> dict[str, Time]:
     """Each contestant's time; those that would take too long are left out.
 
     Args:
         latency: seconds.
-        account_actions: how many the account has.
         runs: of each contestant, at most.
 
     Raises:
         ValueError: an answer has not as many rows as it must.
     """
-    slow = question.requests * latency > LONGEST
-    found: dict[str, list[Time]] = {n: [] for n in names if n == "dovtab" or not slow}
-    url = server.url(latency, account_actions)
+    found: dict[str, list[Time]] = {}
+    for name in names:
+        expected = requests(name, question)
+        slow = expected is not None and expected * latency > LONGEST
+        if expected is not None and (name in SIDE_BY_SIDE or not slow):
+            found[name] = []
     for _ in range(runs):
         for name, before in found.items():
             if sum(run.seconds for run in before) < ENOUGH:
-                before.append(_time(server, question, name, url))
+                before.append(time_of(server, question, name, latency))
     return {
         name: Time(median(run.seconds for run in measured), measured[0].requests)
         for name, measured in found.items()
     }
 
 
-def _time(server: RunningServer, question: Question, name: str, url: str) -> Time:
-    contestant = enter(name, url, question.droplets)
+def time_of(server: RunningServer, question: Question, name: str, latency: float) -> Time:
+    """One run.
+
+    Raises:
+        ValueError: the answer has not as many rows as it must.
+    """
+    url = server.url(latency, question.account)
+    limited = (requests(name, question) or 0) <= FIT_IN_A_MINUTE
+    contestant = enter(name, url, question.droplets, limited=limited)
     try:
-        contestant.ask(list_of(1))
+        contestant.ask(warm_up(question.account))
         asked, began = server.requests, time.perf_counter()
         rows = contestant.ask(question)
         seconds = time.perf_counter() - began
-        requests = server.requests - asked
+        made = server.requests - asked
     finally:
         contestant.close()
     if len(rows) != question.rows:
         raise ValueError(f"{name}: {question.name}: {len(rows)} rows, not {question.rows}")
-    return Time(seconds, requests)
+    return Time(seconds, made)
