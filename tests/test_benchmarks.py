@@ -6,8 +6,9 @@ import doctest
 import json
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -93,6 +94,17 @@ def test_without_the_account_s_list_each_droplet_s_own_is_asked_for(
 ) -> None:
     made = {name: rows(server, name, question)[1] for name in ("loop", OWN_LISTS, BY_HAND)}
     assert made == {"loop": 20, OWN_LISTS: 20, BY_HAND: 1}
+
+
+@pytest.mark.parametrize("name", ["dovtab", OWN_LISTS, BY_HAND, "shillelagh"])
+@pytest.mark.parametrize("ask", [join_with, set_of], ids=["JOIN", "IN"])
+def test_of_an_account_with_other_droplets_only_those_that_are_sought_come(
+    server: RunningServer, ask: Callable[[int, int], Question], name: str
+) -> None:
+    question = replace(ask(20, 3), account=Account(40, 3, 10))
+    found, _ = rows(server, name, question)
+    assert len(found) == 60
+    assert found == rows(server, "loop", question)[0]
 
 
 def test_a_refresh_that_finds_nothing_new_takes_one_request(server: RunningServer) -> None:
