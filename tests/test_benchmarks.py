@@ -23,7 +23,7 @@ import benchmarks.table
 from benchmarks.account import Account
 from benchmarks.contestants import BY_HAND, NAMES, OWN_LISTS, enter
 from benchmarks.doors import DAY, DOORS, Client, Unavailable, loading
-from benchmarks.picture import MARKS, picture
+from benchmarks.picture import LEFT, MARKS, picture
 from benchmarks.questions import (
     Question,
     account_actions,
@@ -179,6 +179,8 @@ def test_the_picture_is_well_formed_and_nothing_leaves_it() -> None:
             0 < float(bar.attrib["x"]) + float(bar.attrib["width"]) < float(svg.attrib["width"])
         )
     said = [text.text for text in svg.findall("svg:text", names)]
+    # Of 13 pixels, a character is half as wide, and a little more in some fonts.
+    assert max(len(question.name) for question in questions()) * 7.5 < LEFT
     assert said.count("1.00, 1 request") == 3
     assert {f"{mark:,}" for mark in MARKS} | set(NAMES) <= set(said)
 

@@ -21,8 +21,8 @@ COLOURS = {
     BY_HAND: "#e8c48e",
     "shillelagh": "#8f7fc4",
 }
-WIDTH, TOP = 860, 84
-LEFT, RIGHT = 262, 720
+WIDTH, TOP = 900, 84
+LEFT, RIGHT = 310, 760
 BAR, GROUP_GAP = 14, 14
 # Latencies at the ends of the scale.
 LOW, HIGH = 0.5, 1_200.0
