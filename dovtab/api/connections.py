@@ -41,6 +41,8 @@ _NEVER_SENT = (
     httpcore.ProxyError,
     httpcore.UnsupportedProtocol,
 )
+# Nothing else is unpacked: a few bytes that were packed twice may take gigabytes.
+_PACKED = ("gzip", "deflate")
 _LOST = (httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError)
 
 
@@ -84,7 +86,7 @@ class Connections:
         self._headers = [
             (b"host", host),
             (b"accept", b"application/json"),
-            (b"accept-encoding", b"gzip, deflate"),
+            (b"accept-encoding", ", ".join(_PACKED).encode()),
             (b"connection", b"keep-alive"),
             (b"user-agent", f"dovtab/{VERSION} httpcore/{httpcore.__version__}".encode()),
         ]
@@ -220,7 +222,13 @@ def _remote(
         target=url.raw_path.rstrip(b"/"),
     )
     limits = httpx.Limits(keepalive_expiry=_IDLE_SECONDS)
-    pool = httpx.HTTPTransport(limits=limits, proxy=_proxy(api_url))._pool
+    address = _proxy(api_url)
+    try:
+        proxy = None if address is None else httpx.Proxy(address)
+    except Exception:
+        # The library's words quote it, and it may have a password.
+        raise ValueError("the proxy's address is none") from None
+    pool = httpx.HTTPTransport(limits=limits, proxy=proxy)._pool
     # The one thing that httpx does not let through to the library below it.
     pool._network_backend = backend
     return found, url.netloc, pool
@@ -232,7 +240,10 @@ def _proxy(api_url: str) -> str | None:
 
     proxies = getproxies()
     proxy = proxies.get("https") or proxies.get("all")
-    return None if proxy is None or proxy_bypass(urlsplit(api_url).netloc) else proxy
+    if not proxy or proxy_bypass(urlsplit(api_url).netloc):
+        return None
+    # As curl has it, and httpx.
+    return proxy if "://" in proxy else f"http://{proxy}"
 
 
 def _about(body: bytes | None) -> list[tuple[bytes, bytes]]:
@@ -249,7 +260,7 @@ def _read(response: httpcore.Response) -> Reply:
     for raw_name, raw_value in response.headers:
         name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
         headers[name] = f"{headers[name]}, {value}" if name in headers else value
-    is_packed = "content-encoding" in headers
+    is_packed = headers.get("content-encoding", "").strip().lower() in _PACKED
     chunks, size = [], 0
     try:
         for chunk in _unpacked(response) if is_packed else response.iter_stream():

@@ -195,6 +195,17 @@ def test_an_answer_that_cannot_be_unpacked_says_so() -> None:
         assert (reply.status, reply.problem) == (200, "broken compression)")
 
 
+@pytest.mark.parametrize("encodings", [b"gzip, gzip", b"deflate, gzip", b"br", b"zstd"])
+def test_what_nobody_asked_for_is_not_unpacked(encodings: bytes) -> None:
+    """Packed twice, five kilobytes are gigabytes, all at once."""
+    packed = gzip.compress(gzip.compress(BODY))
+    with (
+        raw_server(answer(packed, b"content-encoding: " + encodings)) as server,
+        connections_to(server.url) as connections,
+    ):
+        assert get(connections) == packed
+
+
 def test_headers_have_small_letters_and_those_that_repeat_are_one() -> None:
     with (
         raw_server(answer(BODY, b"X-Some: a", b"x-some: b", b"x-\xc3\xa9: c")) as server,
@@ -269,6 +280,41 @@ def test_another_s_certificate_is_not_enough(monkeypatch: pytest.MonkeyPatch) ->
             pytest.raises(NotSent, match="CERTIFICATE_VERIFY_FAILED"),
         ):
             get(connections)
+
+
+@pytest.fixture
+def proxy(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Sets the environment's proxy."""
+    for name in ("https_proxy", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    return lambda address: monkeypatch.setenv("HTTPS_PROXY", address)
+
+
+@pytest.mark.parametrize("scheme", ["http://", ""])
+def test_a_proxy_without_a_scheme_is_one(proxy: Callable[[str], None], scheme: str) -> None:
+    refusing = answer(b"", status=b"403 Not here")
+    with raw_server(refusing) as server:
+        proxy(server.url.replace("http://", f"{scheme}user:secret@"))
+        with (
+            connections_to("https://example.test") as connections,
+            pytest.raises(NotSent, match="403 Not here"),
+        ):
+            get(connections)
+        (head,) = server.requests
+        assert head.startswith(b"CONNECT example.test:443 ")
+        assert b"roxy-Authorization: Basic dXNlcjpzZWNyZXQ=" in head
+        assert b"a-token" not in head
+
+
+@pytest.mark.parametrize("bad", ["ftp://user:secret@host", "http://user:secret", "user:secret"])
+def test_the_password_of_a_wrong_proxy_is_not_shown(
+    proxy: Callable[[str], None], bad: str
+) -> None:
+    proxy(bad)
+    with pytest.raises(SettingsError, match="the proxy's address is none") as caught:
+        Connections("https://example.test", TOKEN)
+    assert "secret" not in str(caught.value)
+    assert caught.value.__context__ is None
 
 
 def test_a_url_that_is_none_is_a_wrong_setting() -> None:
