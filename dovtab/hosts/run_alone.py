@@ -29,7 +29,12 @@ def run_alone(path: str, patience_seconds: float) -> Iterator[None]:
     Raises:
         SettingsError: it was still there after so many seconds, or there is no such folder.
     """
-    lock = Path(f"{Path(path).resolve()}-refresh")
+    try:
+        lock = Path(f"{Path(path).resolve()}-refresh")
+        str(lock).encode()
+    except (RuntimeError, ValueError):
+        # Links in a circle, or a name that is no UTF-8, as SQLite wants it.
+        raise SettingsError(f"{path!r}: no file can have that name") from None
     deadline = time.monotonic() + patience_seconds
     while (held := _take(lock, path)) is None:
         if time.monotonic() >= deadline:

@@ -233,6 +233,15 @@ def test_a_file_that_cannot_be_written_is_said_before_anything_is_read(kept: His
     assert len(simulator.requests) == asked
 
 
+@pytest.mark.parametrize("name", ["circle", "a\0b", "a\udcff"])
+def test_a_name_that_no_file_can_have_is_said(kept: History, name: str) -> None:
+    kept.path = kept.path.with_name(name)
+    if name == "circle":
+        kept.path.symlink_to(kept.path)
+    with pytest.raises(dovtab.SettingsError, match="no file can have that name"):
+        kept.refresh()
+
+
 def test_a_folder_that_is_not_there_is_said(run: Run) -> None:
     ran = run("--refresh", "nowhere/history.db")
     assert (ran.returncode, ran.stdout) == (1, "")
