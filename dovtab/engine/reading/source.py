@@ -182,7 +182,12 @@ class Source:
         if statement is not None:
             statement.spend(self.account.settings.max_requests, self.table.key)
         self.account.acquire(request, statement)
-        there = self._there(request, statement) if joins and statement is not None else None
+        try:
+            there = self._there(request, statement) if joins and statement is not None else None
+        except BaseException:
+            # Ctrl-C: nobody else would give it back.
+            self.account.give_back()
+            raise
         if there is not None and statement is not None:
             statement.requests -= 1
             self.account.give_back()
