@@ -27,8 +27,9 @@ def test_control_c_after_the_quota_and_before_the_request_loses_no_slot(
             raise KeyboardInterrupt
         return join(cache, *given)
 
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patch:
         patch.setattr(Cache, "join", interrupted)
-        list(db.execute("SELECT * FROM droplet_actions(1)"))
+        with pytest.raises(KeyboardInterrupt):
+            list(db.execute("SELECT * FROM droplet_actions(1)"))
     assert simulator.requests == []
     assert [used for (used,) in db.execute("SELECT used FROM dovtab_quota")] == [0, 0]
