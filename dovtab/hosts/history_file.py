@@ -95,18 +95,20 @@ class HistoryFile:
             if not self._is_there():
                 return Known()
             with self._db:
-                rows, others, open, source = (
+                rows, others, open, latest, source = (
                     list(self._db.execute(sql, _values(account)))
                     for sql in (
                         self._sql.listed,
                         self._sql.others,
                         self._sql.open,
+                        self._sql.latest,
                         self._sql.source,
                     )
                 )
         return Known(
             frozenset(id for (id,) in rows + others),
             frozenset(id for (id,) in open),
+            {id: tuple(constant) for id, *constant in latest},
             source[0][0] if source else None,
         )
 

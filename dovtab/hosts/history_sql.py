@@ -17,6 +17,8 @@ OTHERS, ACCOUNTS = "dovtab_other_actions", "dovtab_history"
 # Where rows gather until they are written.
 _GATHERED = "temp.dovtab_gathered"
 _STARTED = "started_at"
+# As many as tell one account from another, whatever the two have in common.
+_LATEST = 200
 _OF = "WHERE account = :account"
 
 
@@ -29,6 +31,7 @@ class HistorySql:
         gather_table, gather: make the temporary table, and put a row there.
         listed, others: the ids that are in the account's list, rows and not.
         open: of the rows, those that had not ended.
+        latest: of the rows, some that came last: the id, and what never changes of it.
         source: where they came from.
         count_new, count_ended: of what was gathered.
         write: bring it into the history.
@@ -59,7 +62,7 @@ class HistorySql:
         )
         self.gather = f"INSERT INTO {_GATHERED} VALUES ({', '.join('?' * len(visible))})"
         words = ", ".join(f"'{word}'" for word in sorted(reads.ended[1]))
-        self._read(f"ifnull({reads.ended[0]}, '') NOT IN ({words})")
+        self._read(f"ifnull({reads.ended[0]}, '') NOT IN ({words})", reads.constant)
         self._count(f"{reads.keep[0]} = '{reads.keep[1]}'", reads.ended[0], words)
         self._write(f"{reads.keep[0]} = '{reads.keep[1]}'", visible)
 
@@ -81,10 +84,12 @@ class HistorySql:
                 is_whole INTEGER NOT NULL, total INTEGER, source TEXT)""",
         )
 
-    def _read(self, is_open: str) -> None:
+    def _read(self, is_open: str, constant: tuple[str, ...]) -> None:
         gone = f"SELECT id FROM main.{OTHERS} {_OF} AND what = 'gone'"
         self.listed = f"SELECT id FROM main.{self.name} {_OF} AND id NOT IN ({gone})"
         self.open = f"{self.listed} AND {is_open}"
+        self.latest = f"""SELECT {", ".join(("id", *constant))} FROM main.{self.name} {_OF}
+            AND id IN ({self.listed}) ORDER BY id DESC LIMIT {_LATEST}"""
         self.others = f"SELECT id FROM main.{OTHERS} {_OF} AND what = 'other'"
         self.source = f"SELECT source FROM main.{ACCOUNTS} {_OF}"
         self.counts = f"""SELECT (SELECT count(*) FROM main.{self.name} {_OF}),

@@ -45,6 +45,7 @@ DROPLET_ACTIONS = Table(
         keep=("resource_type", "droplet"),
         since=("since", "started_at"),
         ended=("status", frozenset({"completed", "errored"})),
+        constant=("resource_id", "type"),
         get=Operation("dropletActions_get", "GET", f"{_LIST}/{{action_id}}", "action", _READ),
         list=Operation("dropletActions_list", "GET", _LIST, "actions", _READ),
         account_get=Operation(

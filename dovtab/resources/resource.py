@@ -64,6 +64,7 @@ class Reads:
         keep: the column and value that tell this table's rows from others in
             the account-wide answers.
         ended: the column and the values of an object that will not change any more.
+        constant: the columns of an object that never change, beside its id.
         pager: the columns that choose a page and its size.
         since: the column that chooses from when on, and the one that has the time. As far
             as anybody has seen, a list has the newest first; no document says so.
@@ -77,6 +78,7 @@ class Reads:
     list: Operation | None = None
     keep: tuple[str, str] | None = None
     ended: tuple[str, frozenset[str]] | None = None
+    constant: tuple[str, ...] = ()
     pager: tuple[str, str] = ("page", "per_page")
     since: tuple[str, str] | None = None
 

@@ -9,9 +9,9 @@ Source: https://docs.digitalocean.com/reference/api/digitalocean/#tag/Actions
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from dovtab.api.exchange import Request
 from dovtab.api.pages import PER_PAGE_MAX, Page
@@ -33,11 +33,13 @@ class Known:
     Attributes:
         listed: the ids that were in the account's list, those of other resources too.
         open: of them, the actions that had not ended.
+        latest: of them, some actions that came last, with the values that never change.
         source: where they came from: the URL, and the token's fingerprint.
     """
 
     listed: frozenset[int] = frozenset()
     open: frozenset[int] = frozenset()
+    latest: Mapping[int, Row] = field(default_factory=dict)
     source: str | None = None
 
 
@@ -143,7 +145,7 @@ class Reading:
                 assert page is not None
                 self.survey.take(number, page)
                 if not self._is_checked:
-                    self._check_whose()
+                    self._check_whose(page.rows)
                     self._is_checked = True
                 self._take(page.rows)
                 if self.survey.is_whole or self.survey.has_gone:
@@ -166,18 +168,30 @@ class Reading:
         survey = self.survey
         return set(self._known.open - survey.found - survey.gone - self._asked_again)
 
-    def _check_whose(self) -> None:
-        """Another token may be a new one of the same account; of another it must not be."""
-        known, source = self._known, self.source
-        if not known.listed or known.source == source or self.survey.found & known.listed:
+    def _check_whose(self, rows: list[Row]) -> None:
+        """Another token may be a new one of the same account; of another it must not be.
+
+        What it has must be there too, and be the same. DigitalOcean gives an id once, but
+        simulators number alike. Their times do not count: each demonstration has its own.
+        """
+        known = self._known
+        if not known.listed or known.source == self.source:
             return
-        ((_, found),) = self._get([self._one(max(known.listed))])
-        if found is None:
+        rows = [row for row in rows if row[0] in (known.latest or known.listed)]
+        if not rows:
+            ((_, page),) = self._get([self._one(max(known.latest or known.listed))])
+            rows = page.rows if page else []
+        if not rows or (known.latest and any(self._differs(row) for row in rows)):
             raise SettingsError(
                 f"these are not the actions of the account that this file has as"
                 f" '{self.name}': give this one another name (--context NAME, account=), or"
                 " another file"
             )
+
+    def _differs(self, row: Row) -> bool:
+        its = dict(zip((column.name for column in self._table.visible), row, strict=True))
+        kept = self._known.latest[int(its["id"] or 0)]
+        return tuple(its[name] for name in self._table.reads.constant) != kept
 
     def _one(self, id: int) -> Request:
         assert self._table.reads.account_get is not None

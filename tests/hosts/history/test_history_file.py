@@ -95,6 +95,23 @@ def test_another_account_is_not_mixed_in_under_the_same_name(
     assert (kept.rows(), kept.query("SELECT * FROM dovtab_history")) == before
 
 
+@pytest.mark.parametrize("new", [0, 250])
+def test_another_account_that_numbers_alike_is_not_mixed_in(
+    kept: History, clock: ManualClock, new: int
+) -> None:
+    fill(kept.simulator, 250)
+    kept.refresh()
+    before = kept.rows(), kept.query("SELECT * FROM dovtab_history")
+    with Simulator(clock=clock) as other:
+        other.account.add_action(2)
+        fill(other, 250 + new)
+        kept.simulator = other
+        with pytest.raises(dovtab.SettingsError, match="that this file has as 'default'"):
+            kept.refresh()
+        assert len(other.requests) == (2 if new else 1)
+    assert (kept.rows(), kept.query("SELECT * FROM dovtab_history")) == before
+
+
 def test_a_new_token_of_the_same_account_is_taken(kept: History) -> None:
     fill(kept.simulator, 250)
     kept.refresh()
