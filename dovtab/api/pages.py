@@ -69,11 +69,13 @@ class Listing:
         assert self.next_page is not None
         if self.next_page == 1:
             self._promised = page.total
-        new = {row[0]: row for row in page.rows if row[0] not in self._seen}
-        fresh = list(new.values())
-        repeats = self._this_time.issuperset(row[0] for row in page.rows)
-        self._seen.update(new)
-        self._this_time.update(row[0] for row in page.rows)
+        by_id = {row[0]: row for row in page.rows}
+        new = by_id.keys() - self._seen
+        fresh = [row for id, row in by_id.items() if id in new]
+        repeats = by_id.keys() <= self._this_time
+        self._seen |= new
+        if self._this_time is not self._seen:
+            self._this_time.update(by_id)
         self._received += len(page.rows)
         agreed = self._received == page.total and not page.has_next
         if agreed or not page.rows:

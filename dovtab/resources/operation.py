@@ -9,7 +9,6 @@ Source: https://docs.digitalocean.com/reference/api/digitalocean/
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from string import Formatter
 from typing import Literal, NamedTuple
 
 
@@ -99,5 +98,4 @@ class Operation(NamedTuple):
         >>> Operation("x", "GET", "/v2/actions/{action_id}", "action", "").item
         'action_id'
         """
-        *_, (_, last, _, _) = Formatter().parse(self.path)
-        return last
+        return self.path.rpartition("{")[2][:-1] if self.path.endswith("}") else None

@@ -11,6 +11,7 @@ https://sqlite.org/vtab.html#hidden_columns_in_virtual_tables
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -125,6 +126,11 @@ class Table:
     def visible(self) -> tuple[Column, ...]:
         """The columns that come from the API's object, in their order."""
         return tuple(column for column in self.columns if not column.hidden)
+
+    @cached_property
+    def places(self) -> Mapping[str, int]:
+        """Where each column's cell is in a row, by its name."""
+        return {column.name: place for place, column in enumerate(self.columns)}
 
     @cached_property
     def hidden(self) -> tuple[str, ...]:

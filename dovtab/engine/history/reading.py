@@ -189,9 +189,8 @@ class Reading:
             )
 
     def _differs(self, row: Row) -> bool:
-        its = dict(zip((column.name for column in self._table.visible), row, strict=True))
-        kept = self._known.latest[int(its["id"] or 0)]
-        return tuple(its[name] for name in self._table.reads.constant) != kept
+        its = tuple(row[self._table.places[name]] for name in self._table.reads.constant)
+        return its != self._known.latest[int(row[0] or 0)]
 
     def _one(self, id: int) -> Request:
         assert self._table.reads.account_get is not None

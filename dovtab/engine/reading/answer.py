@@ -14,6 +14,7 @@ import zlib
 from dovtab.api.answers import decode
 from dovtab.api.exchange import Exchange
 from dovtab.api.pages import Page
+from dovtab.engine.reading.covering import Covering
 from dovtab.engine.reading.rows import read_rows
 from dovtab.errors import AnswerError
 from dovtab.resources import Row, Table
@@ -28,10 +29,15 @@ class Answer:
     Args:
         exchange: has brought an answer, or the API's word that there is nothing; None: the
             page is there, and its rows are somebody else's.
+        covering: what it is out of, if it was not asked for.
     """
 
     def __init__(
-        self, table: Table, exchange: Exchange | None, page: Page[Row] | None = None
+        self,
+        table: Table,
+        exchange: Exchange | None,
+        page: Page[Row] | None = None,
+        covering: Covering | None = None,
     ) -> None:
         self._lock = threading.Lock()
         self._table = table
@@ -39,6 +45,7 @@ class Answer:
         self._page = page
         self._packed: bytes | None = None
         self._error: AnswerError | None = None
+        self._covering = covering
         self._weight = 0
         if exchange is not None:
             self._weight = 1 + len(exchange.body or b"") // BYTES_PER_ROW
@@ -47,6 +54,11 @@ class Answer:
     def weight(self) -> int:
         """About how many rows it takes the room of."""
         return self._weight
+
+    def take_covering(self) -> Covering | None:
+        """What it is out of, once."""
+        covering, self._covering = self._covering, None
+        return covering
 
     def ids(self) -> set[int]:
         """The ids in it, as far as it has been read."""

@@ -252,6 +252,5 @@ class Cover:
 
     def _times(self, rows: Sequence[Row]) -> list[float | None]:
         assert self._table.reads.since is not None
-        names = [column.name for column in self._table.visible]
-        place = names.index(self._table.reads.since[1])
+        place = self._table.places[self._table.reads.since[1]]
         return [seconds(row[place]) for row in rows]

@@ -89,10 +89,9 @@ class Covering:
         self._reads = table.reads
         # Whose each row is: a parent, or what the row itself is about.
         owner = table.reads.parent[-1] if table.reads.parent else table.visible[0].name
-        names = [column.name for column in table.visible]
-        self._owner = names.index(owner)
+        self._owner = table.places[owner]
         keep = table.reads.keep
-        self._keep = (names.index(keep[0]), keep[1]) if keep else None
+        self._keep = (table.places[keep[0]], keep[1]) if keep else None
         self._rows: dict[int, list[Row]] = {}
         self._there: set[int] = set()
         self._knows_all = False

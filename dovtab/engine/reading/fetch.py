@@ -136,7 +136,8 @@ class Fetch:
         """All of these are wanted: read one list in their place, if it is shorter."""
         settings, source = self._account.settings, self._source
         fewest = max(FEWEST, settings.concurrency)
-        if statement.predictor is not None or not settings.account_list:
+        is_off = statement.predictor is not None or not settings.account_list
+        if is_off or len(requests) <= fewest:
             return
         able = [request for request in requests if can_cover(source.table, request)]
         unknown = [request for request in able if source.find(request, statement) is None]

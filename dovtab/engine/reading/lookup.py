@@ -71,22 +71,19 @@ def lookup(table: Table, arguments: Sequence[Argument], argv: Sequence[Value]) -
     siblings: set[int] = set()
     numbered: dict[str, int] = {}
     filters: dict[str, str] = {}
-    hidden_filters = {name for name in table.narrowing if name in table.hidden}
-    hidden_filters -= set(table.reads.since or ())
     for argument, value in zip(arguments, argv, strict=True):
         if argument.how == "is" and value is None:
             continue  # IS NULL is true of rows that no key leads to.
         if argument.name in table.narrowing:
-            words = text(value)
+            words, is_hidden = text(value), argument.name in table.hidden
+            is_filter = is_hidden and argument.name not in (table.reads.since or ())
             # Nothing has it; to the API an empty one would be no filter at all.
-            if words is None or (argument.name in hidden_filters and not words.strip()):
+            if words is None or (is_filter and not words.strip()):
                 return None
-            if argument.name not in table.hidden:
+            if not is_hidden:
                 # SQLite looks again, perhaps with a collation that ignores blanks.
                 words = words.rstrip(" ")
-            if (words or argument.name in table.hidden) and filters.setdefault(
-                argument.name, words
-            ) != words:
+            if (words or is_hidden) and filters.setdefault(argument.name, words) != words:
                 return None
             continue
         numbers = _integers(value)

@@ -22,6 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from dovtab.engine.reading.constraint import EQ, IS, LIMIT, OFFSET, Constraint
 from dovtab.engine.reading.refusal import hidden_narrowing, refused
@@ -117,11 +118,12 @@ def plan(
     return _plan(table, operation, constraints, taken, cost, rows, few=few)
 
 
-def read_idx_str(idx_str: str) -> tuple[str, list[Argument]]:
+@lru_cache(maxsize=64)  # Every scan of a join reads the same one.
+def read_idx_str(idx_str: str) -> tuple[str, tuple[Argument, ...]]:
     """The operation's signature and the arguments, as `plan` wrote them.
 
     >>> read_idx_str("GET /v2/actions ? action_id[] id=")[1]
-    [Argument(name='action_id', how='[]'), Argument(name='id', how='=')]
+    (Argument(name='action_id', how='[]'), Argument(name='id', how='='))
     """
     signature, _, text = idx_str.partition(" ? ")
     arguments: list[Argument] = []
@@ -131,7 +133,7 @@ def read_idx_str(idx_str: str) -> tuple[str, list[Argument]]:
         else:
             name = word.rstrip("=[]!?")
             arguments.append(Argument(name, word[len(name) :]))
-    return signature, arguments
+    return signature, tuple(arguments)
 
 
 def _filters(operation: Operation | None, bound: Sequence[Constraint]) -> list[Constraint]:

@@ -102,19 +102,19 @@ def complete(
     Args:
         bound: what hidden columns read back as that are the same in all these rows.
     """
-    reads, names = table.reads, [column.name for column in table.visible]
+    reads, width = table.reads, len(table.visible)
     of_all = not reads.parent or reads.parent[0] not in request.parameters
     if of_all and reads.keep is not None:
-        kept, value = names.index(reads.keep[0]), reads.keep[1]
+        kept, value = table.places[reads.keep[0]], reads.keep[1]
         page_rows = [row for row in page_rows if row[kept] == value]
     same = {**bound, **request.parameters}
     in_row = dict.fromkeys(reads.item, 0)
     if of_all and reads.parent:
-        in_row[reads.parent[0]] = names.index(reads.parent[-1])
+        in_row[reads.parent[0]] = table.places[reads.parent[-1]]
     # Each row and what is the same for all, one after the other; then picked from.
-    fixed = tuple(same.get(name) for name in table.hidden)
-    places = [in_row.get(name, len(names) + i) for i, name in enumerate(table.hidden)]
-    pick = itemgetter(*[*range(len(names)), *places, 0])
+    fixed = tuple(map(same.get, table.hidden))
+    places = [in_row.get(name, width + i) for i, name in enumerate(table.hidden)]
+    pick = itemgetter(*[*range(width), *places, 0])
     return [pick(row + fixed) for row in page_rows]
 
 
@@ -197,7 +197,7 @@ def _rows(table: Table, where: object, objects: list[Object]) -> list[Row]:
 
 def _read_column(column: Column, cells: Sequence[Json], where: object) -> Sequence[Json]:
     for member in column.path[1:]:
-        cells = [_member(column, member, cell, where) for cell in cells]
+        cells = _members(column, member, cells, where)
     if column.json:
         try:
             return _json_texts(cells)
@@ -218,19 +218,21 @@ def _read_column(column: Column, cells: Sequence[Json], where: object) -> Sequen
     return cells
 
 
-def _member(column: Column, member: str, cell: Json, where: object) -> Json:
-    if cell is None:
-        return None
-    member, _, kind = member.rstrip("]").partition("[")
-    if not isinstance(cell, dict):
+def _members(
+    column: Column, member: str, cells: Sequence[Json], where: object
+) -> Sequence[Json]:
+    for type_ in set(map(type, cells)) - {dict, type(None)}:
         raise AnswerError(
-            f"{where}: {column.name} is read from a {type(cell).__name__}, where the API"
+            f"{where}: {column.name} is read from a {type_.__name__}, where the API"
             " documents an object"
         )
-    found = cell.get(member)
-    if not kind:
-        return found
-    objects = found if isinstance(found, list) else []
+    member, _, kind = member.rstrip("]").partition("[")
+    found = [None if cell is None else cell.get(member) for cell in cells]
+    return [_of_kind(objects, kind) for objects in found] if kind else found
+
+
+def _of_kind(objects: Json, kind: str) -> Json:
+    objects = objects if isinstance(objects, list) else []
     return next((o for o in objects if isinstance(o, dict) and o.get("type") == kind), None)
 
 

@@ -74,7 +74,7 @@ class _Reader:
         for number, (request, page) in enumerate(self._pages(requests, []), start=1):
             rows = self._rows(request, page.rows if page else [])
             if parents and not alone:
-                owner = [column.name for column in self.table.columns].index(reads.parent[0])
+                owner = self.table.places[reads.parent[0]]
                 rows = [row for row in rows if row[owner] in parents]
             yield LastPage(rows) if number == len(requests) else rows
 
@@ -123,7 +123,7 @@ class _Reader:
     ) -> list[Row]:
         """The rows that had not come, and that say of themselves what they must."""
         if tells is not None:
-            place = [column.name for column in self.table.columns].index(tells[0])
+            place = self.table.places[tells[0]]
             rows = [row for row in rows if has_listed(row[place], tells[1])]
         new = [row for row in rows if row[0] not in seen]
         seen.update(row[0] for row in new)
@@ -196,7 +196,7 @@ class _Reader:
     def _started(self, rows: list[Row], since: Since | None) -> list[Row]:
         if since is None or self.table.reads.since is None:
             return rows
-        place = [column.name for column in self.table.visible].index(self.table.reads.since[1])
+        place = self.table.places[self.table.reads.since[1]]
         times = [seconds(row[place]) for row in rows]
         return [row for row, wanted in zip(rows, since.take(times), strict=True) if wanted]
 

@@ -61,7 +61,7 @@ class Source:
             return cast("Answer", held)
         covering = self._covering(request, statement)
         if covering is not None:
-            return Answer(self.table, None, covering.page(request))
+            return Answer(self.table, None, covering.page(request), covering)
         cache = self.account.shared().cache
         answer = cache.find(
             self._name(request),
@@ -84,13 +84,12 @@ class Source:
         generation = self.account.shared().cache.generation
         return statement.covering.find(self.covering_name(request.since), request, generation)
 
-    def _pay(self, request: Request, statement: Statement) -> None:
-        """For the answer to a request, if it is out of what was read in its place."""
-        if statement.held.find(self.key(request)) is None:
-            covering = self._covering(request, statement)
-            if covering is not None and covering.unpaid:
-                statement.spend(self.account.settings.max_requests, self.table.key)
-                covering.unpaid -= 1
+    def _pay(self, answer: Answer, statement: Statement) -> None:
+        """For an answer that is out of what was read in its place."""
+        covering = answer.take_covering()
+        if covering is not None and covering.unpaid:
+            statement.spend(self.account.settings.max_requests, self.table.key)
+            covering.unpaid -= 1
 
     def covering_name(self, since: float | None) -> Name:
         """The name of what may be read in place of many of its requests."""
@@ -115,7 +114,8 @@ class Source:
     def prefetch(self, request: Request, statement: Statement) -> bool:
         """Ask for what will be wanted, unless it is known; False if it is no time for that."""
         account, cache, key = self.account, self.account.shared().cache, self.key(request)
-        if self.find(request, statement) is not None:
+        is_covered = self._covering(request, statement) is not None
+        if is_covered or self.find(request, statement) is not None:
             statement.prefetch.sent(key, None)
             return True
         # First: an action that is started from here on makes the answer worthless.
@@ -168,7 +168,7 @@ class Source:
             known = self.find(request, statement)
         if known is None:
             return None
-        self._pay(request, statement)
+        self._pay(known, statement)
         return Pending(request, answer=known)
 
     def _send(
@@ -287,8 +287,8 @@ class Source:
         ended = self.table.reads.ended
         if ended is None or request.operation.item is None:
             return False
-        page, names = answer.page(), [column.name for column in self.table.visible]
-        return page is not None and page.rows[0][names.index(ended[0])] in ended[1]
+        page = answer.page()
+        return page is not None and page.rows[0][self.table.places[ended[0]]] in ended[1]
 
     def _name(self, request: Request) -> tuple[str, str]:
         return self.table.name, request.path
