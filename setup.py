@@ -102,6 +102,7 @@ setup(
     extras_require={
         "bench": [SHILLELAGH],
         "test": [
+            "dbapi-compliance==1.15.0",
             "hypothesis>=6.100",
             "mypy>=1.11",
             "openapi-core>=0.19",
@@ -112,9 +113,20 @@ setup(
             "pytest-xdist>=3.5",
             "ruff>=0.6",
             SHILLELAGH,
+            "sqlalchemy>=2",
             "types-PyYAML",
             "types-tqdm",
         ],
     },
-    entry_points={"console_scripts": ["dovtab = dovtab.hosts.command:main"]},
+    entry_points={
+        "console_scripts": ["dovtab = dovtab.hosts.command:main"],
+        # Each is imported by the tool that it is for, and by nobody else.
+        "sqlalchemy.dialects": [
+            "dovtab = dovtab.hosts.sqlalchemy.dialect:DovtabDialect",
+            "dovtab.apsw = dovtab.hosts.sqlalchemy.dialect:DovtabDialect",
+        ],
+        "superset.db_engine_specs": [
+            "dovtab = dovtab.hosts.superset:DovtabEngineSpec",
+        ],
+    },
 )

@@ -1,0 +1,1 @@
+"""PEP 249 over apsw: what `dovtab.dbapi` consists of."""

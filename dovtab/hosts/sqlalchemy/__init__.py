@@ -1,0 +1,1 @@
+"""The dialect ``dovtab`` for SQLAlchemy, imported by SQLAlchemy alone."""
