@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs the host programs of the loadable extension's tests, each pinned where its
+# Installs the programs that the tests run dovtab in, each pinned where its
 # source lets it be, and leaves alone what is installed already:
 #     bash install_hosts.sh PYTHON FOLDER
 # PYTHON is any Python with pip; FOLDER gets all that does not come from Debian.
@@ -8,6 +8,12 @@ set -euo pipefail
 PACKAGES="libdbd-sqlite3-perl libsqlite3-tcl libsqliteodbc php-cli php-sqlite3 python3
     python3-pyodbc python3-venv ruby ruby-sqlite3 sqlite3 tcl tcllib unixodbc"
 FROM_PIP="datasette==0.65.5 sqlite-utils==4.2.1"
+# What the examples of the data people's tools need, and dovtab itself but for its code.
+FRAMES="pandas==3.1.1 polars==2.1.0 pyarrow==26.0.1 duckdb==2.0.1 adbc-driver-sqlite==1.13.0
+    jupysql==0.11.1 ipython==9.18.1 sqlalchemy==2.1.9 apsw!=3.54.0.0,!=3.54.1.0 httpx orjson
+    PyYAML tqdm"
+# The version of SQLAlchemy that Superset still has.
+OLD="sqlalchemy==1.4.54 pytest apsw!=3.54.0.0,!=3.54.1.0 httpx orjson PyYAML tqdm"
 FROM_NPM=better-sqlite3@12.11.1
 FROM_MAVEN=org.xerial:sqlite-jdbc:3.53.4.0
 COPY=org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy
@@ -48,6 +54,18 @@ from_pip() {
         install -q $FROM_PIP
 }
 
+from_frames() {
+    rm -rf "$folder/frames"
+    "$python" -m venv "$folder/frames"
+    "$folder/frames/bin/pip" --disable-pip-version-check install -q $FRAMES
+}
+
+from_sqlalchemy14() {
+    rm -rf "$folder/sqlalchemy14"
+    "$python" -m venv "$folder/sqlalchemy14"
+    "$folder/sqlalchemy14/bin/pip" --disable-pip-version-check install -q $OLD
+}
+
 from_maven() {
     rm -rf "$folder/jdbc"
     mvn -q -B "$COPY" -Dartifact="$FROM_MAVEN" -DoutputDirectory="$folder/jdbc"
@@ -83,6 +101,8 @@ debian_and_pip() {
 
 debian_and_pip &
 jobs=$!
+{ step frames "$FRAMES" && step sqlalchemy14 "$OLD"; } &
+jobs="$jobs $!"
 step npm "$FROM_NPM $(node --version)" &
 jobs="$jobs $!"
 step go "$(cat "$here"/runners/go/*.go "$here"/runners/go/go.* | sha256sum)" &

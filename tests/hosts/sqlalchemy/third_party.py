@@ -9,6 +9,7 @@ Source: https://github.com/sqlalchemy/sqlalchemy/blob/main/README.dialects.rst
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -18,6 +19,8 @@ from tempfile import TemporaryDirectory
 FILES = {
     "conftest.py": """
 import pytest
+from sqlalchemy.dialects import registry
+registry.register("dovtab", "dovtab.hosts.sqlalchemy.dialect", "DovtabDialect")
 pytest.register_assert_rewrite("sqlalchemy.testing.assertions")
 from sqlalchemy.testing.plugin.pytestplugin import *
 from sqlalchemy.testing.provision import temp_table_keyword_args
@@ -60,9 +63,15 @@ def main() -> int:
             (Path(name) / file).write_text(content, encoding="utf-8")
         options = "-p no:logging -p no:xdist -p no:cacheprovider -q -c setup.cfg --rootdir . -W ignore"
         command = [sys.executable, "-m", "pytest", *options.split(), "test_suite.py", "--db"]
+        # Where dovtab is not installed, it is this one.
+        environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])}
         runs = {
             dialect: subprocess.Popen(
-                [*command, dialect], cwd=name, stdout=subprocess.PIPE, text=True
+                [*command, dialect],
+                cwd=name,
+                env=environment,
+                stdout=subprocess.PIPE,
+                text=True,
             )
             for dialect in DIALECTS
         }
