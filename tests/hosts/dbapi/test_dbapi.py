@@ -22,6 +22,7 @@ from dovtab import dbapi
 from dovtab.simulator import Fault, Simulator
 
 DROPLET = 3164444
+EAST = datetime.timezone(datetime.timedelta(hours=2, minutes=30))
 
 
 @pytest.fixture
@@ -148,6 +149,28 @@ def test_a_cursor_that_is_used_again_forgets_its_rows(connection: dbapi.Connecti
     assert list(cursor) == [(3,)]
 
 
+@pytest.mark.usefixtures("one_by_one")
+def test_a_join_with_parameters_is_asked_for_side_by_side(simulator: Simulator) -> None:
+    simulator.account.populate(droplets=30, actions=2)
+    connection = dbapi.connect(token=simulator.token, api_url=simulator.url)
+    connection.execute("CREATE TABLE i(id INTEGER PRIMARY KEY, team)")
+    teams = [(id, "ab"[id % 2]) for id in simulator.account.droplets]
+    connection.executemany("INSERT INTO i VALUES (?, ?)", teams)
+    connection.commit()
+    sql = "SELECT a.id FROM i JOIN droplet_actions a ON a.droplet_id = i.id WHERE i.team = ?"
+    assert len(connection.execute(sql, ("a",)).fetchall()) == 30
+    assert len(simulator.requests) == 15
+    ahead = "SELECT count(*) FROM dovtab_requests WHERE look_ahead = 'ahead'"
+    assert connection.execute(ahead).fetchone() == (13,)
+    connection.close()
+
+
+def test_a_table_that_hides_ours_is_told_of(connection: dbapi.Connection) -> None:
+    connection.execute("CREATE TABLE droplet_actions(mine)")
+    with pytest.raises(dbapi.ProgrammingError, match="hides dovtab's"):
+        connection.execute("SELECT * FROM droplet_actions")
+
+
 # Values
 
 
@@ -155,6 +178,7 @@ def test_a_cursor_that_is_used_again_forgets_its_rows(connection: dbapi.Connecti
     ("value", "stored"),
     [
         (datetime.datetime(2026, 11, 24, 10, tzinfo=datetime.UTC), "2026-11-24T10:00:00Z"),
+        (datetime.datetime(2026, 11, 24, 10, tzinfo=EAST), "2026-11-24T07:30:00Z"),
         (datetime.datetime(2026, 11, 24, 10, 0, 0, 5), "2026-11-24 10:00:00.000005"),
         (datetime.date(2026, 11, 24), "2026-11-24"),
         (datetime.time(1, 2), "01:02:00"),
@@ -305,6 +329,18 @@ def test_whatever_changes_something_can_be_rolled_back(tmp_path: Path, sql: str)
     assert connection.execute("SELECT name FROM sqlite_master").fetchall() == [("t",)]
     assert connection.execute("SELECT * FROM t").fetchall() == []
     assert not connection.in_transaction
+    connection.close()
+
+
+def test_a_savepoint_does_not_commit() -> None:
+    connection = dbapi.connect()
+    connection.execute("CREATE TABLE t(x)")
+    connection.commit()
+    for sql in ("SAVEPOINT s", "INSERT INTO t VALUES (1)", "RELEASE s"):
+        connection.execute(sql)
+    assert connection.in_transaction
+    connection.rollback()
+    assert connection.execute("SELECT count(*) FROM t").fetchone() == (0,)
     connection.close()
 
 
