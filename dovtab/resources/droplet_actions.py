@@ -21,11 +21,11 @@ DROPLET_ACTIONS = Table(
     columns=(
         Column("id", "INTEGER", "the action's id; the rowid too"),
         Column("resource_id", "INTEGER", "the Droplet, as the API names it"),
-        Column("completed_at", "TEXT", "RFC 3339; NULL while it is in progress"),
+        Column("completed_at", "TEXT", "RFC 3339; NULL while it is in progress", time=True),
         Column("region", "TEXT", "the region, a JSON object", json=True),
         Column("region_slug", "TEXT", "the region's slug, such as nyc3"),
         Column("resource_type", "TEXT", "droplet"),
-        Column("started_at", "TEXT", "RFC 3339"),
+        Column("started_at", "TEXT", "RFC 3339", time=True),
         Column("status", "TEXT", "in-progress, completed or errored"),
         Column("type", "TEXT", "what was done: create, reboot, snapshot, backup, ..."),
         Column("droplet_id", "INTEGER", "the Droplet; the fast way in", hidden=True),

@@ -18,7 +18,7 @@ DROPLETS = Table(
         Column("name", "TEXT", "what it is called"),
         Column("status", "TEXT", "new, active, off or archive"),
         Column("locked", "INTEGER", "1: an action is in progress; else 0", boolean=True),
-        Column("created_at", "TEXT", "RFC 3339"),
+        Column("created_at", "TEXT", "RFC 3339", time=True),
         Column("region_slug", "TEXT", "such as nyc3", member="region.slug"),
         Column("size_slug", "TEXT", "such as s-1vcpu-1gb"),
         Column("vcpus", "INTEGER", "virtual processors"),

@@ -34,6 +34,7 @@ class Column:
             ``region.slug`` is the member ``slug`` of the member ``region``, and
             ``v4[public]`` the first object of the list ``v4`` whose type is public.
         boolean: the API has true and false, and the column 1 and 0.
+        time: it holds one of the API's times, ``2026-11-24T10:00:00Z``.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Column:
     json: bool = False
     member: str = ""
     boolean: bool = False
+    time: bool = False
 
     @property
     def path(self) -> list[str]:
@@ -131,6 +133,11 @@ class Table:
     def places(self) -> Mapping[str, int]:
         """Where each column's cell is in a row, by its name."""
         return {column.name: place for place, column in enumerate(self.columns)}
+
+    @cached_property
+    def times(self) -> tuple[str, ...]:
+        """The names of those that hold a time."""
+        return tuple(column.name for column in self.columns if column.time)
 
     @cached_property
     def hidden(self) -> tuple[str, ...]:

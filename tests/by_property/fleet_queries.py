@@ -5,6 +5,7 @@ from __future__ import annotations
 from hypothesis import strategies as st
 
 from by_property.fleet import SINCES
+from by_property.time_queries import compared
 from by_property.whole_queries import ORDERS, TYPES, limits
 
 FIRST_ID = 2_300_000_000
@@ -86,6 +87,7 @@ def rest(alias: str) -> st.SearchStrategy[str]:
         st.builds((a + "status = '{}'").format, st.sampled_from(["completed", "errored"])),
         st.builds((a + "type = '{}'").format, st.sampled_from(TYPES)),
         st.builds((a + "started_at < '{}'").format, st.just(SINCES["'2100-01-01 10:00'"])),
+        compared(alias),
     )  # fmt: skip
 
 
@@ -169,6 +171,7 @@ JOINS = [
     "inventory d JOIN T a ON a.droplet_id = d.id JOIN D e ON e.id = a.droplet_id",
     "inventory i JOIN D d ON d.id = i.id JOIN T a ON a.droplet_id = d.id",
     "inventory i LEFT JOIN D d ON d.id = i.id LEFT JOIN T a ON a.droplet_id = i.number",
+    "inventory d JOIN T a ON a.droplet_id = d.number AND a.started_at < d.since",
     "D d JOIN D e ON e.name = d.name JOIN T a ON a.droplet_id = e.id",
     "D d JOIN T a ON a.droplet_id = d.id JOIN T b ON b.droplet_id = d.id AND b.id = a.id",
     "inventory d JOIN T a ON a.droplet_id = d.number AND {{a.since = d.since||a.started_at >= d.since}}",

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from hypothesis import strategies as st
 
 from by_property.doors import Door, Rows
+from by_property.time_queries import FIRST_SECOND, compared
 from dovtab.resources import DROPLET_ACTIONS
 from dovtab.simulator import Rules, Simulator
 from dovtab.simulator.clock import Clock
@@ -37,6 +38,7 @@ def account(clock: Clock | None = None) -> Simulator:
                 droplet.id,
                 type=TYPES[(i + n) % 4],
                 status="errored" if i % 5 == 3 else "completed",
+                started_at=FIRST_SECOND + 60 * i,
             )
         account.add_foreign_action(resource_type="image", resource_id=n)
     account.add_foreign_action(resource_type="backend", resource_id=None)
@@ -95,6 +97,7 @@ def term(alias: str) -> st.SearchStrategy[str]:
                   st.just(alias), st.sampled_from(["completed", "errored"])),
         st.builds((a + "type = '{}'").format, st.sampled_from(TYPES)),
         st.just(f"{a}completed_at IS NOT NULL"),
+        compared(alias),
     )  # fmt: skip
 
 
@@ -130,6 +133,7 @@ JOINS = [
     "inventory i JOIN T a ON a.droplet_id = i.id",
     "inventory i LEFT JOIN T a ON a.droplet_id = i.id",
     "inventory i LEFT JOIN T a ON a.droplet_id = i.number AND a.status = 'errored'",
+    "inventory i LEFT JOIN T a ON a.droplet_id = i.number AND a.started_at > '2026-09-21T14'",
     "T a JOIN inventory i ON i.number = a.droplet_id",
     "inventory i JOIN T a ON a.droplet_id = i.number AND a.droplet_id IN (1, 2, 5)",
     "inventory i JOIN T a ON a.resource_id = i.id JOIN T b ON b.id = a.id",

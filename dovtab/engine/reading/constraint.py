@@ -7,7 +7,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-EQ, ISNOTNULL, ISNULL, IS, LIMIT, OFFSET = 2, 70, 71, 72, 73, 74
+EQ, GT, LE, LT, GE = 2, 4, 8, 16, 32
+LIKE, GLOB = 65, 66
+NE, ISNOT, ISNOTNULL, ISNULL, IS, LIMIT, OFFSET = 68, 69, 70, 71, 72, 73, 74
+# Those with a value beside them; BETWEEN comes as two of them.
+COMPARISONS = frozenset({EQ, GT, LE, LT, GE, NE, ISNOT, IS})
 
 
 @dataclass(frozen=True, slots=True)

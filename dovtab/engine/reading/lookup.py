@@ -9,12 +9,13 @@ Pure. Source: https://sqlite.org/vtab.html#the_xfilter_method
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from dovtab.api.pages import PER_PAGE_MAX
 from dovtab.engine.reading.planner import Argument
 from dovtab.engine.reading.refusal import EVERYTHING, why_refused
+from dovtab.engine.reading.times import check_comparable
 from dovtab.engine.reading.values import SqlValue, integer, text
 from dovtab.errors import ArgumentError, NotAllowedError
 from dovtab.resources import Table
@@ -57,8 +58,8 @@ def lookup(table: Table, arguments: Sequence[Argument], argv: Sequence[Value]) -
             NULLs and texts may still be. apsw gives None for an empty set.
 
     Raises:
-        ArgumentError: a value that no request can carry, such as page 0, or a
-            question that the API does not answer.
+        ArgumentError: a value that no request can carry, such as page 0, a time that
+            does not compare, or a question that the API does not answer.
     """
     for argument in arguments:
         if argument.how == "!" and argument.name == EVERYTHING:
@@ -66,12 +67,18 @@ def lookup(table: Table, arguments: Sequence[Argument], argv: Sequence[Value]) -
         if argument.how == "!":
             raise ArgumentError(why_refused(table, argument.name))
     few = any(argument.how == "?" for argument in arguments)
-    arguments = [argument for argument in arguments if argument.how != "?"]
+    given = zip((a for a in arguments if a.how != "?"), argv, strict=True)
+    sought: list[tuple[Argument, Value]] = []
+    for argument, value in given:
+        if argument.how == "~":
+            check_comparable(table, argument.name, _values(value))
+        else:
+            sought.append((argument, value))
     keys: dict[tuple[str, ...], set[int]] = {}
     siblings: set[int] = set()
     numbered: dict[str, int] = {}
     filters: dict[str, str] = {}
-    for argument, value in zip(arguments, argv, strict=True):
+    for argument, value in sought:
         if argument.how == "is" and value is None:
             continue  # IS NULL is true of rows that no key leads to.
         if argument.name in table.narrowing:
@@ -112,8 +119,11 @@ def lookup(table: Table, arguments: Sequence[Argument], argv: Sequence[Value]) -
 
 
 def _integers(value: Value) -> set[int]:
-    values = value if isinstance(value, set | frozenset) else {value}
-    return {number for number in map(integer, values) if number is not None}
+    return {number for number in map(integer, _values(value)) if number is not None}
+
+
+def _values(value: Value) -> Collection[SqlValue]:
+    return value if isinstance(value, set | frozenset) else (value,)
 
 
 def _row_limit(numbered: dict[str, int]) -> int | None:

@@ -3,7 +3,8 @@
 Every ``=``, ``IS`` and ``IN`` on a key column is taken, so that two constraints
 on the same key narrow each other. SQLite checks again whatever is not certain.
 LIMIT and OFFSET are only read, to ask for a smaller page: SQLite does the
-limiting, because a filter or an ORDER BY of its own may come after us.
+limiting, because a filter or an ORDER BY of its own may come after us. What a time is
+compared with is only looked at too: `times` says whether it can be meant.
 
 The plan travels to xFilter in idxStr, which EXPLAIN QUERY PLAN shows, so it is
 written to be read::
@@ -11,20 +12,32 @@ written to be read::
     GET /v2/droplets/{droplet_id}/actions ? droplet_id= limit=
 
 that is the operation, and what each argument is: ``column=``, ``column is`` or
-``column[]`` (a set, all at once). ``column!`` is no argument, but why the plan is
-refused, and ``limit?`` none either, but that there is a LIMIT, or an EXISTS, which
-SQLite counts itself: a filter of its own comes first.
+``column[]`` (a set, all at once), or ``column~`` for what a time is compared with, which
+narrows nothing. ``column!`` is no argument, but why the plan is refused, and ``limit?``
+none either, but that there is a LIMIT, or an EXISTS, which SQLite counts itself: a filter
+of its own comes first.
 
 Pure. Source: https://sqlite.org/vtab.html#the_xbestindex_method
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from dovtab.engine.reading.constraint import EQ, IS, LIMIT, OFFSET, Constraint
+from dovtab.engine.reading.constraint import (
+    COMPARISONS,
+    EQ,
+    GE,
+    GLOB,
+    IS,
+    LIKE,
+    LIMIT,
+    LT,
+    OFFSET,
+    Constraint,
+)
 from dovtab.engine.reading.refusal import hidden_narrowing, refused
 from dovtab.resources import Operation, Table
 
@@ -58,7 +71,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Argument:
-    """What one value of xFilter's argv is: a column and ``=``, ``is`` or ``[]``."""
+    """What one value of xFilter's argv is: a column and ``=``, ``is``, ``[]`` or ``~``."""
 
     name: str
     how: str
@@ -131,7 +144,7 @@ def read_idx_str(idx_str: str) -> tuple[str, tuple[Argument, ...]]:
         if word == "is":
             arguments[-1] = replace(arguments[-1], how="is")
         else:
-            name = word.rstrip("=[]!?")
+            name = word.rstrip("=[]!?~")
             arguments.append(Argument(name, word[len(name) :]))
     return signature, tuple(arguments)
 
@@ -196,6 +209,9 @@ def _plan(
     sets = sum(1 for argument in arguments if argument.how == "[]")
     if sets and sets == len(arguments):
         cost, rows = cost * VALUES_IN_SET, rows * VALUES_IN_SET
+    for position, constraint in _compared_times(table, constraints):
+        arguments.append(Argument(constraint.column or "", "~"))
+        usages[position] = Usage(len(arguments), all_at_once=constraint.is_in)
     text = " ".join([*map(str, arguments), *(["limit?"] if few else [])])
     return Plan(
         idx_str=f"{operation.signature} ? {text}" if text else operation.signature,
@@ -204,6 +220,19 @@ def _plan(
         rows=rows,
         unique=operation.item is not None and not sets,
     )
+
+
+def _compared_times(
+    table: Table, constraints: Sequence[Constraint]
+) -> Iterator[tuple[int, Constraint]]:
+    like = {c.column for c in constraints if c.op in (LIKE, GLOB)}
+    for position, constraint in enumerate(constraints):
+        # To a pattern such as 2026-11-2% SQLite itself adds the two that it lies between.
+        if constraint.column in like and constraint.op in (GE, LT):
+            continue
+        is_compared = constraint.usable and constraint.op in COMPARISONS
+        if is_compared and constraint.column in table.times:
+            yield position, constraint
 
 
 def _argument(constraint: Constraint, *, at_once: bool) -> Argument:

@@ -15,7 +15,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dovtab.engine.reading.constraint import EQ, IS, ISNULL, LIMIT, OFFSET, Constraint
+from dovtab.engine.reading.constraint import (
+    COMPARISONS,
+    EQ,
+    GE,
+    IS,
+    ISNOTNULL,
+    ISNULL,
+    LIKE,
+    LIMIT,
+    LT,
+    OFFSET,
+    Constraint,
+)
 from dovtab.engine.reading.planner import REFUSED_COST, Plan, plan, read_idx_str
 from dovtab.engine.reading.scan import scan
 from dovtab.engine.statement import Statement
@@ -233,6 +245,65 @@ def test_any_constraints_give_the_rows_of_an_ordinary_table(
     agree(data.draw(st.permutations(terms)), ordered=ordered)
 
 
+TIMES = st.builds(
+    Constraint,
+    st.sampled_from(["started_at", "completed_at"]),
+    st.sampled_from(sorted(COMPARISONS)),
+    st.booleans(),
+    st.booleans(),
+)
+
+
+@settings(max_examples=1500, deadline=None)
+@given(
+    terms=st.lists(TERMS, max_size=4),
+    times=st.lists(TIMES, min_size=1, max_size=3),
+    limit=st.booleans(),
+    ordered=st.booleans(),
+    data=st.data(),
+)
+def test_a_time_is_only_looked_at(
+    terms: list[Term], times: list[Constraint], limit: bool, ordered: bool, data: Any
+) -> None:
+    """But for its values the plan is as it is with a term that nobody takes."""
+    limits = [Constraint(None, LIMIT)] if limit else []
+    given = data.draw(st.permutations([*(t.constraint for t in terms), *times, *limits]))
+    others = [
+        Constraint(c.column, ISNOTNULL, c.usable) if any(c is t for t in times) else c
+        for c in given
+    ]
+    chosen, without = (plan(RESOURCE, found, ordered=ordered) for found in (given, others))
+    assert [chosen.cost, chosen.rows, chosen.unique] == [
+        without.cost,
+        without.rows,
+        without.unique,
+    ]
+    if chosen.cost == REFUSED_COST:
+        assert chosen == without
+        return
+    signature, arguments = read_idx_str(chosen.idx_str)
+    looked = [argument for argument in arguments if argument.how == "~"]
+    assert (signature, tuple(a for a in arguments if a.how != "~")) == read_idx_str(
+        without.idx_str
+    )
+    seen = [c for c in given if any(c is t for t in times) and c.usable]
+    assert [argument.name for argument in looked] == [c.column for c in seen]
+    for constraint, usage, other in zip(given, chosen.usages, without.usages, strict=True):
+        if any(constraint is c for c in seen):
+            assert arguments[usage.argv_index - 1] in looked
+            assert (usage.omit, usage.all_at_once) == (False, constraint.is_in)
+        else:
+            assert usage == other
+
+
+def test_what_sqlite_adds_to_a_pattern_is_not_looked_at() -> None:
+    """LIKE '2026-11-1%' lies between 2026-11-1 and 2026-11-2."""
+    bounds = [Constraint("started_at", op) for op in (GE, LT)]
+    for more, arguments in (([], 2), ([Constraint("started_at", LIKE)], 0)):
+        chosen = plan(RESOURCE, [*bounds, *more], ordered=False)
+        assert len(read_idx_str(chosen.idx_str)[1]) == arguments
+
+
 @pytest.mark.parametrize(
     ("terms", "ids"),
     [
@@ -313,5 +384,13 @@ def test_a_narrower_request_costs_less() -> None:
 
 
 def test_the_plan_is_readable() -> None:
-    chosen = plan(RESOURCE, [Constraint("droplet_id", EQ)], ordered=False)
-    assert chosen.idx_str == "GET /v2/droplets/{droplet_id}/actions ? droplet_id="
+    terms = [
+        Constraint("started_at", LT),
+        Constraint("droplet_id", EQ),
+        Constraint(None, LIMIT),
+    ]
+    chosen = plan(RESOURCE, terms, ordered=False)
+    listed = "GET /v2/droplets/{droplet_id}/actions ? droplet_id="
+    assert chosen.idx_str == f"{listed} started_at~ limit?"
+    chosen = plan(RESOURCE, terms[1:], ordered=False)
+    assert chosen.idx_str == f"{listed} limit="

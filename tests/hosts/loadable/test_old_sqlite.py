@@ -81,6 +81,20 @@ def test_rows_and_what_is_asked_for_them(script: Script, account: Simulator) -> 
     assert script.run("SELECT count(*) FROM droplet_actions WHERE type = 'none'") == ["0"]
 
 
+def test_a_time_compares_or_is_refused(script: Script, account: Simulator) -> None:
+    """The values of an IN come one by one where they cannot come at once."""
+    actions = [a for a in account.account.actions.values() if a.resource_type == "droplet"]
+    times, every = sorted({action.started_at for action in actions}), len(actions)
+    some = ", ".join(f"'{time}'" for time in times)
+    count = "SELECT count(*), count(DISTINCT id) FROM droplet_actions WHERE started_at {}"
+    whole = f"IN ({some}, '2026', NULL)", f"BETWEEN '{times[0]}' AND '{times[-1]}'", "LIKE '2%'"
+    for term in whole:
+        assert script.run(count.format(term)) == [f"{every}|{every}"], term
+    for term in (f"IN ({some}, 7)", "> datetime('now')", "<> '2026-11-24 10:00'"):
+        (error,) = script.run(count.format(term))
+        assert " does not compare with it: write strftime" in error
+
+
 def test_it_acts_as_often_as_it_is_told(
     variables: dict[str, str], built: Built, account: Simulator, version: str
 ) -> None:

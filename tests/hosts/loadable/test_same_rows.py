@@ -18,7 +18,7 @@ from standard_host import (
     standard_host,
 )
 
-from by_property import fleet, fleet_queries, page_queries, whole_queries
+from by_property import fleet, fleet_queries, page_queries, time_queries, whole_queries
 from dovtab.simulator import Fault, Simulator
 
 KEPT = {"nothing kept": "0", "answers kept": "5", "faults": "0"}
@@ -135,6 +135,26 @@ def test_a_query_with_pages_gives_what_it_means_or_is_refused(
 ) -> None:
     refused = page_queries.agree(paged, asked, HostError)
     assert refused is None or "page" in str(refused)
+
+
+@pytest.fixture(scope="module")
+def timed(host: StandardHost, folder: Path) -> Iterator[Renewed]:
+    with time_queries.account() as simulator:
+        tokens = FreshTokens(simulator, host.open, {"DOVTAB_LOG": "off"}, folder / "times.yaml")
+        door = Renewed(partial(host.open, database=str(folder / "times.db")), tokens)
+        time_queries.prepare(door)
+        yield door
+        door.close()
+        tokens.close()
+
+
+@settings(max_examples=settings().max_examples, deadline=None)
+@given(query=time_queries.queries)
+def test_a_comparison_of_times_is_right_or_refused(
+    timed: Renewed, query: time_queries.Query
+) -> None:
+    refused = time_queries.agree(timed, query, HostError)
+    assert refused is None or " does not compare with it: write strftime" in str(refused)
 
 
 @pytest.fixture(scope="module", params=["1", "0"], ids=["one list", "each its own"])
