@@ -265,7 +265,10 @@ TIMES = st.builds(
 def test_a_time_is_only_looked_at(
     terms: list[Term], times: list[Constraint], limit: bool, ordered: bool, data: Any
 ) -> None:
-    """But for its values the plan is as it is with a term that nobody takes."""
+    """But for its values the plan is as it is with a term that nobody takes, a little better.
+
+    A list is never chosen before an action by its id, nor everything before a list.
+    """
     limits = [Constraint(None, LIMIT)] if limit else []
     given = data.draw(st.permutations([*(t.constraint for t in terms), *times, *limits]))
     others = [
@@ -273,14 +276,13 @@ def test_a_time_is_only_looked_at(
         for c in given
     ]
     chosen, without = (plan(RESOURCE, found, ordered=ordered) for found in (given, others))
-    assert [chosen.cost, chosen.rows, chosen.unique] == [
-        without.cost,
-        without.rows,
-        without.unique,
-    ]
     if chosen.cost == REFUSED_COST:
         assert chosen == without
         return
+    looks = sum(c.usable for c in times)
+    assert without.cost * 0.7 < chosen.cost <= without.cost * 0.93**looks
+    assert without.rows * 0.6 < chosen.rows <= without.rows
+    assert chosen.unique == without.unique
     signature, arguments = read_idx_str(chosen.idx_str)
     looked = [argument for argument in arguments if argument.how == "~"]
     assert (signature, tuple(a for a in arguments if a.how != "~")) == read_idx_str(

@@ -153,6 +153,35 @@ def test_the_terms_of_a_left_join_are_seen(
         list(db.execute(query.format(BLANK)))
 
 
+A = "JOIN droplet_actions a ON a.droplet_id"
+JOINED = [
+    f"own i {A} = i.id AND a.started_at > i.at",
+    f"own i JOIN own j USING (id) {A} = i.id WHERE a.started_at > j.at",
+    f"own i {A} = i.id JOIN own j ON j.id = i.id WHERE a.started_at > j.at",
+    f"droplets d JOIN own j USING (id) {A} = d.id WHERE a.started_at BETWEEN j.at AND '2027'",
+    f"(SELECT max(at) AS at FROM own) m {A} = 1 WHERE a.started_at > m.at",
+]
+
+
+@pytest.mark.parametrize("joined", JOINED)
+def test_a_time_of_a_table_that_can_come_first_is_seen(
+    day: Simulator, db: apsw.Connection, joined: str
+) -> None:
+    """And what is asked for is the same as if nobody looked."""
+    db.execute("CREATE TABLE own(id INTEGER PRIMARY KEY, at)")
+    db.execute(f"INSERT INTO own VALUES (1, {BEFORE}), (2, {BEFORE})")
+    found, asked = [], []
+    for query in (joined, joined.replace("a.started_at", "+a.started_at")):
+        before = len(day.requests)
+        found.append(sorted(db.execute(f"SELECT a.id FROM {query}")))
+        asked.append(sorted(request.path for request in day.requests[before:]))
+    assert found[0] == found[1] != []
+    assert asked[0] == asked[1]
+    db.execute(f"UPDATE own SET at = {BLANK}")
+    with pytest.raises(dovtab.ArgumentError, match="does not compare"):
+        list(db.execute(f"SELECT a.id FROM {joined}"))
+
+
 def test_a_time_of_droplets_too(day: Simulator, db: apsw.Connection) -> None:
     """``since`` is none of its columns."""
     assert db.execute("SELECT count(*) FROM droplets WHERE created_at < 'x'").get == 2
