@@ -212,9 +212,9 @@ def _plan(
     sets = sum(1 for argument in arguments if argument.how == "[]")
     if sets and sets == len(arguments):
         cost, rows = cost * VALUES_IN_SET, rows * VALUES_IN_SET
-    for position, constraint in _compared_times(table, constraints):
-        arguments.append(Argument(constraint.column or "", "~"))
-        usages[position] = Usage(len(arguments), all_at_once=constraint.is_in)
+    for position, column in _compared_times(table, constraints):
+        arguments.append(Argument(column, "~"))
+        usages[position] = Usage(len(arguments), all_at_once=constraints[position].is_in)
         cost, rows = cost * COST_OF_TIME, max(1, int(rows * COST_OF_TIME))
     text = " ".join([*map(str, arguments), *(["limit?"] if few else [])])
     return Plan(
@@ -228,7 +228,8 @@ def _plan(
 
 def _compared_times(
     table: Table, constraints: Sequence[Constraint]
-) -> Iterator[tuple[int, Constraint]]:
+) -> Iterator[tuple[int, str]]:
+    """Where one of them compares a time with a value, and which."""
     like = {c.column for c in constraints if c.op in (LIKE, GLOB)}
     for position, constraint in enumerate(constraints):
         # To a pattern such as 2026-11-2% SQLite itself adds the two that it lies between.
@@ -236,7 +237,7 @@ def _compared_times(
             continue
         is_compared = constraint.usable and constraint.op in COMPARISONS
         if is_compared and constraint.column in table.times:
-            yield position, constraint
+            yield position, constraint.column
 
 
 def _argument(constraint: Constraint, *, at_once: bool) -> Argument:

@@ -189,6 +189,21 @@ def test_a_time_of_droplets_too(day: Simulator, db: apsw.Connection) -> None:
         list(db.execute(f"SELECT id FROM droplets WHERE created_at > {BLANK}"))
 
 
+def test_who_asks_wrongly_whether_it_was_done_does_it_not_again(
+    day: Simulator, db: apsw.Connection
+) -> None:
+    """The blank would find none of today's, and the Droplet reboot once more."""
+    insert = (
+        "INSERT OR IGNORE INTO droplet_actions(droplet_id, type) SELECT 1, 'reboot'"
+        " WHERE NOT EXISTS (SELECT 1 FROM droplet_actions a WHERE a.droplet_id = 1"
+        f" AND a.type = 'reboot' AND a.started_at > {BEFORE} AND a.started_at <= {{}})"
+    )
+    with pytest.raises(dovtab.ArgumentError, match="does not compare"):
+        db.execute(insert.format(f"datetime({NOW})"))
+    db.execute(insert.format(NOW))
+    assert not [request for request in day.requests if request.method == "POST"]
+
+
 COUNT, WRONG = 100, 60
 
 
