@@ -63,7 +63,7 @@ class Simulator:
         self.latency = latency
         self.account = Account(self.clock, self.rules, seed)
         self.account.add_token(TOKEN, label=TOKEN)
-        self._api = Api(self.account)
+        self._apis = [Api(self.account)]
         self._faults: Incidents[Fault] = Incidents(random.Random(seed))
         # Draws of their own, or each would join just the POSTs that a fault hits.
         chance = random.Random(f"colleagues {seed}")
@@ -109,6 +109,13 @@ class Simulator:
         """Every request so far, by arrival."""
         return self._log.snapshot()
 
+    def add_account(self, token: str) -> Account:
+        """Another account, at the same URL: whoever has this token sees it and no other."""
+        other = Account(self.clock, self.rules, self.account.seed + len(self._apis))
+        other.add_token(token, label=token)
+        self._apis.append(Api(other))
+        return other
+
     def fault(self, fault: Fault) -> None:
         """Let something go wrong. Faults are tried in the order they were given."""
         self._faults.add(fault)
@@ -125,13 +132,14 @@ class Simulator:
 
     def before_page(self, hook: Callable[[int], object] | None) -> None:
         """Call this with its number before a page of a list is answered."""
-        self._api.before_page = hook
+        for api in self._apis:
+            api.before_page = hook
 
     def _respond(self, request: Request) -> Reply:
-        holder = self.account.tokens.holder(request.headers.get("authorization"))
+        api, holder = self._authorized(request)
         seq = self._log.arrived(request, self.clock.time(), holder.label if holder else None)
         fault, colleague = self._befalling(request)
-        answer = self._answer(request, holder, seq, fault, colleague)
+        answer = self._answer(request, api, holder, seq, fault, colleague)
         delay = fault.seconds if fault is not None and fault.kind == "delay" else 0.0
         if self._server is not None and self.latency + delay > 0:
             self._server.wait(self.latency + delay)
@@ -139,6 +147,14 @@ class Simulator:
         lost = sent.manner in ("close", "reset")
         self._log.answered(seq, None if lost else sent.status, fault.kind if fault else None)
         return sent
+
+    def _authorized(self, request: Request) -> tuple[Api, Holder | None]:
+        """The account that is asked, and who asks; nobody knows of an unknown token which."""
+        for api in self._apis:
+            holder = api.account.tokens.holder(request.headers.get("authorization"))
+            if holder is not None:
+                return api, holder
+        return self._apis[0], None
 
     def _befalling(self, request: Request) -> tuple[Fault | None, Colleague | None]:
         fault, colleague = self._faults.hit(request), self._colleagues.hit(request)
@@ -150,26 +166,27 @@ class Simulator:
     def _answer(
         self,
         request: Request,
+        api: Api,
         holder: Holder | None,
         seq: int,
         fault: Fault | None,
         colleague: Colleague | None,
     ) -> Answer:
         request_id = str(uuid.UUID(int=self._random.getrandbits(128), version=4))
-        with beside(colleague, self._api, request):
+        with beside(colleague, api, request):
             if fault is not None and fault.at_edge:
                 answer = edge_answer(fault, request_id)
             else:
-                answer = self._api.answer(request, holder, request_id, seq)
+                answer = api.answer(request, holder, request_id, seq)
         if fault is not None and not fault.at_edge:
-            answer = damaged(fault, answer, self._asked(request, holder), request_id)
+            answer = damaged(fault, answer, self._asked(request, api, holder), request_id)
         headers = self._headers(holder, request_id) | dict(answer.headers)
         return Answer(answer.status, answer.body, headers)
 
-    def _asked(self, request: Request, holder: Holder | None) -> Asked:
+    def _asked(self, request: Request, api: Api, holder: Holder | None) -> Asked:
         def ask(other: Request) -> Any:
             assert holder is not None  # or there would be no page to ask about
-            return json.loads(self._api.again(other, holder).body)
+            return json.loads(api.again(other, holder).body)
 
         return Asked(request, ask)
 
