@@ -64,8 +64,8 @@ def connect(path: str = ":memory:", **settings: Any) -> apsw.Connection:
 
     Args:
         path: the database file; it is made if it does not exist.
-        settings: token, context, api_url, allow_actions, dry_run, max_actions, log,
-            concurrency, cache_seconds, look_ahead, account_list, max_requests,
+        settings: token, context, all_contexts, api_url, allow_actions, dry_run,
+            max_actions, log, concurrency, cache_seconds, look_ahead, account_list, max_requests,
             max_wait_seconds, quota_folder, timeout_seconds.
             One that is not given comes from the environment, then from its
             default: see ``dovtab.api.settings``.
@@ -164,6 +164,8 @@ def refresh(
     from dovtab.api.settings import resolve
     from dovtab.hosts import history
 
+    if settings.get("all_contexts"):
+        raise SettingsError("refresh() is for one account: call it once for each context")
     given = settings.get("max_requests") is not None
     resolved = resolve(settings, os.getenv)
     if not given:

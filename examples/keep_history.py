@@ -2,7 +2,7 @@
 
     python examples/keep_history.py history.db prod staging
 
-The accounts are contexts of doctl's; without any it is the environment's token. Run it
+The accounts are contexts; without any it is the environment's token. Run it
 as often as you like: it reads what is new. An account that cannot be read keeps no
 other from its turn.
 """

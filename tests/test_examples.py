@@ -122,7 +122,7 @@ def test_keep_history(run: Run, tmp_path: Path, simulator: Simulator) -> None:
     assert second.stdout == "default: 1 new, 0 ended, 81 in all, 1 request\n"
     several = run(program, history, "nobody", "prod")
     assert several.stdout == "prod: 81 new, 0 ended, 81 in all, 1 request\n"
-    assert several.stderr.startswith("nobody: context 'nobody' has no token in ")
+    assert several.stderr.startswith("nobody: context 'nobody' has no token: ")
     assert several.returncode == 1
     none = run(program)
     assert (none.returncode, none.stderr[:6]) == (1, "usage:")

@@ -86,8 +86,8 @@ def demo(tmp_path: Path) -> Iterator[apsw.Connection]:
         config.write_text("auth-contexts:\n  prod: simulator\n")
         environment = {"DIGITALOCEAN_CONFIG": str(config)}
         db = apsw.Connection(":memory:")
-        given = {"token": "simulator", "api_url": simulator.url}
-        attach(db, resolve(dict(given), environment.get))
+        given = {"token": "simulator", "api_url": simulator.url, "all_contexts": True}
+        attach(db, resolve(dict(given), environment.get, environment.keys))
         db.execute("CREATE TABLE inventory(droplet_id INTEGER PRIMARY KEY, name, team)")
         db.executemany("INSERT INTO inventory VALUES (?, ?, ?)", inventory(simulator.account))
         yield db

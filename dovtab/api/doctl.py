@@ -40,38 +40,13 @@ def config_path(getenv: Callable[[str], str | None], platform: str = sys.platfor
     return folder / "doctl" / "config.yaml"
 
 
-def token_in_file(path: Path, context: str | None) -> Token | None:
-    """The token of a context (None: the file's current one), or None if there is none.
+def contexts_in_file(path: Path) -> tuple[str, dict[str, Token]]:
+    """The current context's name, and the tokens by context; without a file there are none.
 
     Raises:
-        SettingsError: the file cannot be read, is not doctl's, or does not
-            have the context that was asked for.
+        SettingsError: the file cannot be read, or is not doctl's.
     """
-    if not _exists(path):
-        if context is not None:
-            raise SettingsError(f"context {context!r} is not known: there is no {path}")
-        return None
-    current, tokens = _contexts(path)
-    name = (context or current).lower()
-    if name in tokens:
-        return tokens[name]
-    if name == DEFAULT_CONTEXT and context is None:
-        return None
-    known = ", ".join(sorted(tokens)) or "none"
-    raise SettingsError(f"context {name!r} has no token in {path} (contexts there: {known})")
-
-
-def _exists(path: Path) -> bool:
-    try:
-        return path.exists()
-    except OSError as error:
-        problem = error.strerror
-    raise SettingsError(f"doctl's config file cannot be read: {problem}")
-
-
-def _contexts(path: Path) -> tuple[str, dict[str, Token]]:
-    """The current context's name, and the tokens by context."""
-    config = _load(path)
+    config = _load(path) if _exists(path) else None
     if config in (None, ""):
         return DEFAULT_CONTEXT, {}
     contexts = config.get("auth-contexts") or {} if isinstance(config, dict) else None
@@ -85,7 +60,15 @@ def _contexts(path: Path) -> tuple[str, dict[str, Token]]:
         for name, secret in secrets.items()
         if secret
     }
-    return str(config.get("context") or DEFAULT_CONTEXT), tokens
+    return str(config.get("context") or DEFAULT_CONTEXT).lower(), tokens
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError as error:
+        problem = error.strerror
+    raise SettingsError(f"doctl's config file cannot be read: {problem}")
 
 
 def _load(path: Path) -> object:

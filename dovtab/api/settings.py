@@ -8,13 +8,14 @@ and only the first request needs it.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from dovtab.api.contexts import environment_names
 from dovtab.api.token import Token
 from dovtab.errors import SettingsError
 
@@ -28,7 +29,8 @@ class Settings:
 
     Attributes:
         token: the API token; None to look for one (see ``credentials``).
-        context: a context of doctl's config file, instead of the token.
+        context: the name of a context (see ``contexts``), instead of the token.
+        all_contexts: have tables over all contexts, too.
         api_url: where the API is; no path parameters, no final slash.
         allow_actions: whether SQL may start actions.
         dry_run: give the request an action would send, and send nothing.
@@ -45,10 +47,12 @@ class Settings:
             the rate limit; None: each counts for itself.
         timeout_seconds: how long one request may take.
         getenv: gives the environment, where a token is looked for if none is given.
+        variables: gives the names of what is in the environment.
     """
 
     token: Token | None = None
     context: str | None = None
+    all_contexts: bool = False
     api_url: str = PUBLIC_API
     allow_actions: bool = True
     dry_run: bool = False
@@ -63,9 +67,13 @@ class Settings:
     quota_folder: str | None = None
     timeout_seconds: float = 30.0
     getenv: Callable[[str], str | None] = field(default=os.getenv, repr=False, compare=False)
+    variables: Callable[[], Iterable[str]] = field(
+        default=environment_names, repr=False, compare=False
+    )
 
 
 _VARIABLES = {
+    "all_contexts": "DOVTAB_ALL_CONTEXTS",
     "api_url": "DIGITALOCEAN_API_URL",
     "allow_actions": "DOVTAB_ALLOW_ACTIONS",
     "dry_run": "DOVTAB_DRY_RUN",
@@ -82,7 +90,11 @@ _VARIABLES = {
 }
 
 
-def resolve(given: dict[str, Any], getenv: Callable[[str], str | None]) -> Settings:
+def resolve(
+    given: dict[str, Any],
+    getenv: Callable[[str], str | None],
+    variables: Callable[[], Iterable[str]] = environment_names,
+) -> Settings:
     """The settings for these keywords and this environment.
 
     The token is taken out of ``given`` and put back wrapped, so that no frame
@@ -105,6 +117,7 @@ def resolve(given: dict[str, Any], getenv: Callable[[str], str | None]) -> Setti
         "log": _default_log(getenv),
         "quota_folder": _default_quota_folder(getenv),
         "getenv": getenv,
+        "variables": variables,
     }
     for name, check in _CHECKS.items():
         if given.get(name) is not None or (name in _MAY_BE_OFF and name in given):
@@ -125,7 +138,7 @@ def _token(name: str, value: object) -> Token:
 def _context(name: str, value: object) -> str:
     if isinstance(value, str) and value.strip():
         return value.strip()
-    raise SettingsError(f"{name} must be the name of a context in doctl's config file")
+    raise SettingsError(f"{name} must be the name of a context")
 
 
 def _api_url(name: str, value: object) -> str:
@@ -236,6 +249,7 @@ def _shown(value: object) -> str:
 _CHECKS: dict[str, Callable[[str, Any], object]] = {
     "token": _token,
     "context": _context,
+    "all_contexts": _boolean,
     "api_url": _api_url,
     "allow_actions": _boolean,
     "dry_run": _boolean,

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from dovtab.api.answers import quota_error
 from dovtab.api.clock import Clock, SystemClock
-from dovtab.api.credentials import find_token
+from dovtab.api.credentials import token_of
 from dovtab.api.exchange import Exchange, Request
 from dovtab.api.settings import Settings
 from dovtab.engine.acting.posts import Posts
@@ -53,7 +53,7 @@ class Account:
         wait_over: called when the waiting is over.
 
     Attributes:
-        context: of doctl's, if it is not the connection's own account.
+        context: its name, if it is not the connection's own account.
         confirm: asks somebody a question that can be answered with yes; None: there is
             nobody to ask.
         waits: for the quota.
@@ -79,7 +79,7 @@ class Account:
         self._process = 0
 
     def in_context(self, context: str) -> Account:
-        """The account of another context of doctl's, with the same records."""
+        """The account of another context, with the same records."""
         settings = replace(self.settings, token=None, context=context)
         other = Account(settings, self.interrupted, self.clock, self.wait_over)
         other.context, other.confirm = context, self.confirm
@@ -272,7 +272,7 @@ class Account:
         """
         if self._shared is None or self._process != os.getpid():
             settings = self.settings
-            token = find_token(settings.getenv, token=settings.token, context=settings.context)
+            token = token_of(settings)
             self._shared = shared(settings.api_url, token, settings.quota_folder)
             self._shared.users.add(self)
             self._process = os.getpid()

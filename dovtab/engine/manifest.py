@@ -72,14 +72,29 @@ class Manifest(NamedTuple):
     functions: tuple[Function, ...]
 
 
-def manifest(tables: Sequence[Table]) -> Manifest:
+def over_all(table: Table) -> str:
+    """The name of the table over all accounts.
+
+    >>> from dovtab.resources import TABLES
+    >>> [over_all(table) for table in TABLES]
+    ['all_droplet_actions', 'all_droplets']
+    """
+    return f"all_{table.name}"
+
+
+def manifest(tables: Sequence[Table], *, all_contexts: bool = False) -> Manifest:
     """What these tables bring.
+
+    Args:
+        all_contexts: over each there is one of all accounts, too.
 
     >>> from dovtab.resources import TABLES
     >>> [module.name for module in manifest(TABLES).modules]
     ['droplet_actions', 'droplets', 'dovtab_requests', 'dovtab_posts', 'dovtab_plan', 'dovtab_log', 'dovtab_quota']
     """
     modules = [Module(t.name, creatable=True, writable=t.acts is not None) for t in tables]
+    if all_contexts:
+        modules += [Module(over_all(t), creatable=False, writable=False) for t in tables]
     records = [Module(name, creatable=False, writable=False) for name in RECORDS]
     functions = [function for table in tables for function in _functions(table)]
     return Manifest((*modules, *records), tuple(functions))

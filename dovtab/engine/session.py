@@ -14,23 +14,25 @@ that a program that is asked for something else starts at once.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from dovtab.api.clock import Clock, SystemClock
 from dovtab.api.settings import Settings
-from dovtab.engine.manifest import RECORDS, Function, Manifest, manifest
+from dovtab.engine.context_named import context_named
+from dovtab.engine.manifest import RECORDS, Function, Manifest, manifest, over_all
 from dovtab.engine.statement import Statement
 from dovtab.engine.statements import Statements
-from dovtab.errors import ArgumentError, SettingsError
+from dovtab.errors import ArgumentError
 from dovtab.resources import TABLES, Table
 
 if TYPE_CHECKING:
     from dovtab.engine.account import Account
     from dovtab.engine.acting.posts import Post
     from dovtab.engine.acting.wait import Waits
+    from dovtab.engine.all_accounts import AllAccounts
     from dovtab.engine.quota_waits import ToldWaits
     from dovtab.engine.reading.values import SqlValue
     from dovtab.engine.table import RecordTable, VirtualTable
@@ -112,7 +114,8 @@ class Session:
     @cached_property
     def manifest(self) -> Manifest:
         """What the door has to register."""
-        return manifest(tuple(self._tables.values()))
+        tables = tuple(self._tables.values())
+        return manifest(tables, all_contexts=self._settings.all_contexts)
 
     @cached_property
     def account(self) -> Account:
@@ -151,7 +154,7 @@ class Session:
 
     def connect(
         self, module: str, database: str, table: str, arguments: Sequence[SqlValue]
-    ) -> VirtualTable | RecordTable:
+    ) -> VirtualTable | AllAccounts | RecordTable:
         """xConnect and xCreate.
 
         Args:
@@ -168,6 +171,9 @@ class Session:
         if module in RECORDS:
             tables, contexts = tuple(self._tables.values()), self._contexts
             return record_table(module, tables, self.account, self._queued, contexts.values)
+        run_ahead = self._host.run_ahead if self._settings.look_ahead else None
+        if module not in self._tables:
+            return self._all_accounts(module, run_ahead)
         resource = self._tables[module]
         account = self._account(context_named(module, database, arguments))
         transaction = None
@@ -181,8 +187,25 @@ class Session:
                 name=table,
                 is_users=database == "temp" or table.lower() == resource.name,
             )
-        run_ahead = self._host.run_ahead if self._settings.look_ahead else None
         return VirtualTable(resource, account, self.statements, run_ahead, transaction)
+
+    def _all_accounts(
+        self, module: str, run_ahead: Callable[[Statement], str] | None
+    ) -> AllAccounts:
+        from dovtab.api.contexts import all_contexts
+        from dovtab.engine.all_accounts import AllAccounts, only_read
+        from dovtab.engine.table import VirtualTable
+
+        found = next(t for t in self._tables.values() if over_all(t) == module)
+        table, settings = only_read(found), self._settings
+
+        def of(context: str | None) -> VirtualTable:
+            return VirtualTable(table, self._account(context), self.statements, run_ahead, None)
+
+        def contexts() -> list[str]:
+            return all_contexts(settings.getenv, settings.variables)
+
+        return AllAccounts(module, table, of, contexts)
 
     def call(self, function: Function, arguments: Sequence[SqlValue]) -> SqlValue:
         """A function of the manifest.
@@ -224,6 +247,7 @@ class Session:
     def _account(self, context: str | None) -> Account:
         if context is None:
             return self.account
+        context = context.lower()
         if context not in self._contexts:
             self._contexts[context] = self.account.in_context(context)
         return self._contexts[context]
@@ -251,32 +275,3 @@ class Session:
         if self._observer is not None:
             self._observer.waiting(self.statements.current, seconds)
         return self._host.is_interrupted()
-
-
-def context_named(module: str, database: str, arguments: Sequence[SqlValue]) -> str | None:
-    """The context in ``CREATE VIRTUAL TABLE temp.x USING droplet_actions(context=prod)``.
-
-    Nothing else may be said there, and only in the temporary database: a file
-    is no place for a token, and a stranger's file must choose neither whose
-    token is used nor which host it is sent to.
-
-    Raises:
-        SettingsError: something else is said, or somewhere else.
-    """
-    if arguments and database != "temp":
-        raise SettingsError(
-            "a context is chosen in the temp database only:"
-            f" CREATE VIRTUAL TABLE temp.NAME USING {module}(context=NAME)"
-        )
-    context = None
-    for argument in arguments:
-        name, equals, value = str(argument).partition("=")
-        if name.strip() != "context" or not equals or context is not None:
-            raise SettingsError(
-                f"USING {module}(...) takes one argument, context=NAME,"
-                " a context of doctl's config file"
-            )
-        context = value.strip().strip("'\"").strip()
-        if not context:
-            raise SettingsError("context= needs the name of a context in doctl's config file")
-    return context

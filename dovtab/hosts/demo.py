@@ -30,6 +30,8 @@ class Demo:
         folder = Path(self._closing.enter_context(TemporaryDirectory()))
         return {
             "token": self._simulator.token,
+            # No other account's token has any business here.
+            "all_contexts": False,
             "api_url": self._simulator.url,
             # What never happened has no place in the log of what did.
             "log": str(folder / "actions.db"),

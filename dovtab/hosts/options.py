@@ -15,19 +15,22 @@ from dovtab.version import VERSION
 
 USAGE = """\
 Usage: dovtab [OPTIONS] [DATABASE [SQL|CMD ...]]
-       dovtab [--context NAME] --refresh FILE
+       dovtab [--context NAME | --all-contexts] --refresh FILE
 
 DigitalOcean Droplet actions as a SQLite table, in SQLite's shell.
 
 DATABASE is a file, made if it does not exist, or :memory:. Without SQL the
 shell is interactive. The API token comes from DIGITALOCEAN_TOKEN,
-DIGITALOCEAN_ACCESS_TOKEN, or doctl's config file.
+DIGITALOCEAN_ACCESS_TOKEN, or doctl's config file. A context is one of doctl's,
+or NAME where there is a variable DIGITALOCEAN_TOKEN_NAME.
 
    --demo               a simulated account and a table inventory; needs no token
    --read-only          starting actions is off
    --dry-run            actions give the request they would send, and send nothing
    --max-actions N      on how many Droplets a transaction may act; 0: on any number
-   --context NAME       use the token of this context of doctl's
+   --context NAME       use the token of this context
+   --all-contexts       tables over all contexts: all_droplet_actions, all_droplets;
+                        with --refresh: the history of each
    --api-url URL        where the API is
    --refresh FILE       keep the account's actions in a table of this file; for cron
    --full               the same, and read all of them again
@@ -53,7 +56,11 @@ A simulated account with ten Droplets: nothing here costs money or stops a machi
 """
 
 # The settings that an option makes, and the one that its value is.
-FLAGS = {"read-only": {"allow_actions": False}, "dry-run": {"dry_run": True}}
+FLAGS = {
+    "read-only": {"allow_actions": False},
+    "dry-run": {"dry_run": True},
+    "all-contexts": {"all_contexts": True},
+}
 VALUES = {
     "context": "context",
     "api-url": "api_url",
@@ -62,7 +69,7 @@ VALUES = {
 }
 HISTORY_FLAGS = frozenset({"full", "quiet"})
 # What a simulated account decides for itself.
-OF_ACCOUNT = frozenset({"context", "api_url"})
+OF_ACCOUNT = frozenset({"context", "all_contexts", "api_url"})
 
 _WITH_VALUE = {"init", "separator", "nullvalue", "encoding", *VALUES}
 _OPTION = re.compile(r"--?[a-z][a-z-]*", re.I)

@@ -19,7 +19,6 @@ from typing import Any
 import apsw
 
 from dovtab.api.settings import Settings, resolve
-from dovtab.engine.manifest import manifest
 from dovtab.engine.session import Session
 from dovtab.errors import ActionsError, SettingsError
 from dovtab.hosts import apsw_shell
@@ -36,7 +35,6 @@ from dovtab.hosts.options import (
     misplaced,
 )
 from dovtab.hosts.progress import Progress
-from dovtab.resources import TABLES
 
 _SQL = re.compile(r"\s*(select|with|insert|create|explain|pragma|values)\b.*\s", re.I | re.S)
 # Python notices Ctrl-C only when some of its code runs; this many steps of
@@ -44,7 +42,6 @@ _SQL = re.compile(r"\s*(select|with|insert|create|explain|pragma|values)\b.*\s",
 _STEPS_BETWEEN_LOOKS = 100_000
 
 Connection = apsw.Connection
-MODULES = manifest(TABLES).modules
 
 
 class Shell(apsw_shell.Shell):
@@ -272,11 +269,15 @@ class Shell(apsw_shell.Shell):
     def complete_sql(self, line: str, token: str, beg: int, end: int) -> list[str]:
         found: list[str] = super().complete_sql(line, token, beg, end)
         columns = "SELECT name FROM pragma_table_xinfo(?)"
-        names = [name for m in MODULES for (name,) in self.db.execute(columns, (m.name,))]
+        modules = self._tables_of_ours()
+        names = [name for m in modules for (name,) in self.db.execute(columns, (m,))]
         wanted = token.lower()
         return found + [
             n for n in dict.fromkeys(names) if n.startswith(wanted) and n not in found
         ]
+
+    def _tables_of_ours(self) -> list[str]:
+        return [module.name for module in self._sessions[self.db].manifest.modules]
 
     def command_quit(self, cmd: list[str]) -> None:
         """quit: Exits this program"""
@@ -288,6 +289,6 @@ class Shell(apsw_shell.Shell):
         This also returns views, and dovtab's own tables.
         """
         super().command_tables(list(cmd))
-        for name in (module.name for module in MODULES):
+        for name in self._tables_of_ours():
             if not cmd or any(self.db.execute("SELECT ? LIKE ?", (name, n)).get for n in cmd):
                 self.write(self.stdout, name + "\n")

@@ -154,8 +154,8 @@ WHOLE = "must be a whole number from 1 to 64, not "
             "must be 1 or 0 (true, yes, on; false, no, off), not 'maybe'",
         ),
         ("dry_run", 2, "must be 1 or 0 (true, yes, on; false, no, off), not 2"),
-        ("context", "", "must be the name of a context in doctl's config file"),
-        ("context", 5, "must be the name of a context in doctl's config file"),
+        ("context", "", "must be the name of a context"),
+        ("context", 5, "must be the name of a context"),
         ("token", 5, "must be a text"),
     ],
 )

@@ -88,7 +88,7 @@ def test_output_modes_are_options(
         ((":memory:", ".nothing"), 'Unknown command "nothing"'),
         (("--nothing",), "there is no option 'nothing'; dovtab --help shows them"),
         (("--context",), "--context needs a value"),
-        (("--context", "qa", ":memory:", IDS), "context 'qa' is not known: there is no "),
+        (("--context", "qa", ":memory:", IDS), "context 'qa' has no token: DIGITALOCEAN_TOKEN_QA is not set, and there is no "),
         (("--api-url", "http://example.com", ":memory:", IDS), "api_url must be https://"),
         (("--demo", "--context", "qa", ":memory:", IDS), "--demo has an account of its own"),
         (("SELECT 1 AS one",), "the database comes before the SQL"),

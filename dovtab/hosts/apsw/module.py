@@ -18,6 +18,7 @@ from dovtab.hosts.apsw.cursor import Cursor
 from dovtab.hosts.apsw.safe_tables import SafeTables
 
 if TYPE_CHECKING:
+    from dovtab.engine.all_accounts import AllAccounts
     from dovtab.engine.reading.values import SqlValue
     from dovtab.engine.session import Session
     from dovtab.engine.table import RecordTable, VirtualTable
@@ -64,7 +65,9 @@ class Table:
         gone: called when SQLite has done with it.
     """
 
-    def __init__(self, table: VirtualTable | RecordTable, gone: Callable[[], None]) -> None:
+    def __init__(
+        self, table: VirtualTable | AllAccounts | RecordTable, gone: Callable[[], None]
+    ) -> None:
         self._table = table
         self.Disconnect = self.Destroy = gone
 

@@ -22,6 +22,7 @@ from urllib.parse import quote
 
 import apsw
 
+from dovtab.engine.manifest import RECORDS
 from dovtab.engine.session import Session
 from dovtab.engine.statement import Statement
 from dovtab.hosts.apsw.bounds import bounded
@@ -96,7 +97,7 @@ def _open(
         connection.execute("ATTACH ? AS ?", (_uri(session, file), name))
     module = cast("apsw.VTModule", Module(session, SafeTables()))
     for entry in session.manifest.modules:
-        if entry.creatable:
+        if entry.name not in RECORDS:
             connection.create_module(
                 entry.name, module, use_bestindex_object=True, eponymous=True, read_only=True
             )

@@ -217,7 +217,9 @@ def settings(environment: Mapping[str, str]) -> Settings:
     """
     # To let a program load an extension is not to say that it may act.
     allowed = environment.get("DOVTAB_ALLOW_ACTIONS")
-    return resolve({} if allowed else {"allow_actions": False}, environment.get)
+    return resolve(
+        {} if allowed else {"allow_actions": False}, environment.get, environment.keys
+    )
 
 
 def registered(manifest: Manifest) -> bytes:

@@ -11,6 +11,7 @@ from dovtab.resources import Row
 
 if TYPE_CHECKING:
     # A program that only loads the extension starts without it.
+    from dovtab.engine.all_accounts import AllAccounts
     from dovtab.engine.table import RecordTable, VirtualTable
 
 # Of what is read without a request; a page of the API's has 200.
@@ -23,7 +24,9 @@ class Cursors:
     def __init__(self) -> None:
         self._pages: dict[int, Iterator[list[Row]]] = {}
 
-    def filter(self, cursor: int, table: VirtualTable | RecordTable, reader: Reader) -> bytes:
+    def filter(
+        self, cursor: int, table: VirtualTable | AllAccounts | RecordTable, reader: Reader
+    ) -> bytes:
         """Begin a scan; gives its first rows."""
         idx_str, argv = reader.text(), reader.values()
         reader.end()

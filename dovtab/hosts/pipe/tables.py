@@ -16,6 +16,7 @@ from dovtab.hosts.pipe.wire import Reader, WireError
 if TYPE_CHECKING:
     # A program that only loads the extension starts without these.
     from dovtab.engine.acting.transaction import Transaction
+    from dovtab.engine.all_accounts import AllAccounts
     from dovtab.engine.reading.planner import Plan
     from dovtab.engine.table import RecordTable, VirtualTable
 
@@ -34,7 +35,7 @@ class Tables:
     def __init__(self, session: Session) -> None:
         self.created: dict[int, str] = {}
         self._session = session
-        self._tables: dict[int, VirtualTable | RecordTable] = {}
+        self._tables: dict[int, VirtualTable | AllAccounts | RecordTable] = {}
 
     def connect(self, reader: Reader) -> bytes:
         """xConnect and xCreate."""
@@ -112,7 +113,7 @@ class Tables:
         else:
             within[event - len(without)](number)
 
-    def find(self, id: int) -> VirtualTable | RecordTable:
+    def find(self, id: int) -> VirtualTable | AllAccounts | RecordTable:
         """The table with this number.
 
         Raises:

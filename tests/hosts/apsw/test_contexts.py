@@ -46,6 +46,16 @@ def test_a_created_table_uses_the_token_of_its_context(
     assert db.execute("SELECT count(*) FROM dovtab_requests").get == 2
 
 
+def test_capitals_make_no_other_account(simulator: Simulator, connect: Connect) -> None:
+    db = connect()
+    for name in ("prod", "PROD"):
+        db.execute(f"CREATE VIRTUAL TABLE temp.of_{name} USING droplet_actions(context={name})")
+        assert db.execute(f"SELECT count(*) FROM of_{name} WHERE droplet_id = 1").get == 1
+        db.execute(f"DROP TABLE of_{name}")
+    used = "SELECT account, used FROM dovtab_quota WHERE window = 'minute' AND used > 0"
+    assert list(db.execute(used)) == [("prod", 2)]
+
+
 def test_two_accounts_meet_in_one_query(simulator: Simulator, connect: Connect) -> None:
     db = connect()
     db.execute("CREATE VIRTUAL TABLE temp.prod USING droplet_actions(context=prod)")
@@ -97,7 +107,7 @@ def test_an_unknown_context_is_an_error_at_the_first_request(connect: Connect) -
     db = connect()
     db.execute("CREATE VIRTUAL TABLE temp.qa USING droplet_actions(context=qa)")
     with pytest.raises(
-        dovtab.SettingsError, match=r"context 'qa' has no token .*prod, two words"
+        dovtab.SettingsError, match=r"context 'qa' has no token: .*prod, two words"
     ):
         list(db.execute("SELECT * FROM qa WHERE droplet_id = 1"))
 
