@@ -128,11 +128,14 @@ def _refresh(shell: Shell, settings: Settings) -> int:
         raise SettingsError("--refresh needs the name of a file")
     if path is None:
         raise SettingsError(f"--{next(iter(shell.history))} goes with --refresh FILE")
+    settings = history.without_limit(settings)
+    full, quiet = "full" in shell.history, "quiet" in shell.history
+    progress = Progress(sys.stderr, draws=sys.stdout.isatty() and sys.stderr.isatty())
+    if settings.all_contexts:
+        return history.command_for_all(
+            path, settings, full=full, quiet=quiet, observer=progress
+        )
+    account = "demo" if shell.is_demo else None
     return history.command(
-        path,
-        history.without_limit(settings),
-        account="demo" if shell.is_demo else None,
-        full="full" in shell.history,
-        quiet="quiet" in shell.history,
-        observer=Progress(sys.stderr, draws=sys.stdout.isatty() and sys.stderr.isatty()),
+        path, settings, account=account, full=full, quiet=quiet, observer=progress
     )

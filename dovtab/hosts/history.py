@@ -14,6 +14,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 
 from dovtab.api.clock import Clock, SystemClock
+from dovtab.api.contexts import all_contexts
 from dovtab.api.settings import Settings
 from dovtab.engine.account import Account
 from dovtab.engine.history.reading import Reading
@@ -121,24 +122,61 @@ def command(
     full: bool = False,
     quiet: bool = False,
     observer: Observer | None = None,
+    is_one_of_many: bool = False,
 ) -> int:
-    """The same for the command: one line of what was done, or why not; the exit status."""
+    """The same for the command: one line of what was done, or why not; the exit status.
+
+    Args:
+        is_one_of_many: the line says which account it is about.
+    """
+    about = f"{account or account_name(settings)}: " if is_one_of_many else ""
     try:
         done = refresh(path, settings, account=account, full=full, observer=observer)
     except KeyboardInterrupt as pressed:
-        pressed.__notes__ = [f"{path}: {_told(pressed)}"]
+        pressed.__notes__ = [f"{path}: {about}{_told(pressed)}"]
         raise
     except DovtabError as error:
         said = _told(error)
         where = "" if said.startswith(path) else f"{path}: "
-        print(f"Error: {where}{said}", file=sys.stderr)
+        print(f"Error: {where}{about}{said}", file=sys.stderr)
         return 1
     finally:
         if observer is not None:
             observer.ended(Counter())
     if not quiet:
-        print(f"{path}: {done}")
+        print(f"{path}: {about}{done}")
     return 0
+
+
+def command_for_all(
+    path: str,
+    settings: Settings,
+    *,
+    full: bool = False,
+    quiet: bool = False,
+    observer: Observer | None = None,
+) -> int:
+    """The same for each context in turn; one that fails keeps no other from its turn.
+
+    Raises:
+        SettingsError: there is no context, or one is named beside all of them.
+    """
+    if settings.context is not None:
+        raise SettingsError(
+            "--refresh is for one context or for all: leave out --context, or --all-contexts"
+            " (DOVTAB_ALL_CONTEXTS)"
+        )
+    failed = 0
+    for name in all_contexts(settings.getenv, settings.variables):
+        failed |= command(
+            path,
+            replace(settings, token=None, context=name),
+            full=full,
+            quiet=quiet,
+            observer=observer,
+            is_one_of_many=True,
+        )
+    return failed
 
 
 def account_name(settings: Settings) -> str:

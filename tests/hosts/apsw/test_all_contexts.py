@@ -67,6 +67,7 @@ ROWS = [
     ("droplet_actions", "count(*), max(a.id)", "1"),
     ("droplet_actions", "a.id", "a.status = 'completed' AND a.id > 3000"),
     ("droplet_actions", "a.id", "a.droplet_id = NULL"),
+    ("droplet_actions", "a.id", "a.started_at > '2020-01-01' AND a.completed_at IS NOT NULL"),
     ("droplets", "d.*", "1"),
     ("droplets", "d.id, d.name, d.droplet_id", "d.droplet_id = 102"),
     ("droplets", "d.id, d.tag_name", "d.tag_name = 'web'"),
