@@ -11,14 +11,19 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NoReturn
 
 from dovtab.api.pages import PER_PAGE_MAX
 from dovtab.engine.reading.planner import Argument
 from dovtab.engine.reading.refusal import EVERYTHING, why_refused
+from dovtab.engine.reading.shown import only_shown
 from dovtab.engine.reading.times import check_comparable
 from dovtab.engine.reading.values import SqlValue, integer, text
 from dovtab.errors import ArgumentError, NotAllowedError
 from dovtab.resources import Table
+
+# Of arguments the one that is about no column.
+LIMITED = "limit"
 
 Value = SqlValue | set[SqlValue] | frozenset[SqlValue]
 
@@ -49,24 +54,29 @@ class Lookup:
     few: bool = False
 
 
-def lookup(table: Table, arguments: Sequence[Argument], argv: Sequence[Value]) -> Lookup | None:
+def lookup(
+    table: Table, arguments: Sequence[Argument], argv: Sequence[Value], sql: str = ""
+) -> Lookup | None:
     """What these values look for; None when no row can match.
 
     Args:
         arguments: what each value is, as the plan says.
         argv: the values; a set for an IN that comes all at once, in which
             NULLs and texts may still be. apsw gives None for an empty set.
+        sql: the statement's text.
 
     Raises:
         ArgumentError: a value that no request can carry, such as page 0, a time that
             does not compare, or a question that the API does not answer.
     """
+    bound = [argument.name for argument in arguments if argument.how not in "!?~"]
+    looked_at = [a.name for a in arguments if a.how == "?" and a.name != LIMITED]
+    if looked_at and not only_shown(sql, table, bound):
+        _refuse(table, looked_at[0])
     for argument in arguments:
-        if argument.how == "!" and argument.name == EVERYTHING:
-            raise NotAllowedError(_why_not_all(table))
         if argument.how == "!":
-            raise ArgumentError(why_refused(table, argument.name))
-    few = any(argument.how == "?" for argument in arguments)
+            _refuse(table, argument.name)
+    few = any(argument.name == LIMITED for argument in arguments if argument.how == "?")
     given = zip((a for a in arguments if a.how != "?"), argv, strict=True)
     sought: list[tuple[Argument, Value]] = []
     for argument, value in given:
@@ -139,11 +149,13 @@ def _check_pager(table: Table, numbered: dict[str, int]) -> None:
         raise ArgumentError(f"per_page must be from 1 to {PER_PAGE_MAX}, not {per_page}")
 
 
-def _why_not_all(table: Table) -> str:
+def _refuse(table: Table, column: str) -> NoReturn:
+    if column != EVERYTHING:
+        raise ArgumentError(why_refused(table, column))
     named = "let a SELECT name the columns that it wants, and not the hidden ones"
     if table.acts is None:
-        return f"{named}: some of them have no value of their own"
-    return (
+        raise NotAllowedError(f"{named}: some of them have no value of their own")
+    raise NotAllowedError(
         f"what was done to a {table.noun} cannot be changed: INSERT starts a new action;"
         f" {named}"
     )

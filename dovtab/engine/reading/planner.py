@@ -15,7 +15,8 @@ that is the operation, and what each argument is: ``column=``, ``column is`` or
 ``column[]`` (a set, all at once), or ``column~`` for what a time is compared with, which
 narrows nothing. ``column!`` is no argument, but why the plan is refused, and ``limit?``
 none either, but that there is a LIMIT, or an EXISTS, which SQLite counts itself: a filter
-of its own comes first.
+of its own comes first. Neither is ``column?``: it is looked at, and the statement's text
+has to show that it is only shown.
 
 Pure. Source: https://sqlite.org/vtab.html#the_xbestindex_method
 """
@@ -32,13 +33,16 @@ from dovtab.engine.reading.constraint import (
     GE,
     GLOB,
     IS,
+    ISNOTNULL,
+    ISNULL,
     LIKE,
     LIMIT,
     LT,
     OFFSET,
     Constraint,
 )
-from dovtab.engine.reading.refusal import hidden_narrowing, refused
+from dovtab.engine.reading.refusal import EVERYTHING, hidden_narrowing, refused
+from dovtab.engine.reading.shown import of_request
 from dovtab.resources import Operation, Table
 
 # Units: SQLite's, about one row of a table of its own. A request takes as long as
@@ -102,8 +106,25 @@ def plan(
             needs every row of it.
         used: the columns that the statement looks at.
     """
+    looked_at = {*used, *(c.column for c in constraints if c.column)}
+    found = _plan_for(table, constraints, looked_at, ordered=ordered)
+    if not isinstance(found, str):
+        return found
+    # What is not compared may be only shown: the text says that, when there is one.
+    compared = {c.column for c in constraints if c.column and c.op not in (ISNULL, ISNOTNULL)}
+    shown = found == EVERYTHING or (found in of_request(table) and found not in compared)
+    better = _plan_for(table, constraints, compared, ordered=ordered) if shown else found
+    if isinstance(better, str):
+        return _refusal(table, better, len(constraints))
+    words = " " if " ? " in better.idx_str else " ? "
+    return replace(better, idx_str=f"{better.idx_str}{words}{found}?", cost=REFUSED_COST)
+
+
+def _plan_for(
+    table: Table, constraints: Sequence[Constraint], used: Collection[str], *, ordered: bool
+) -> Plan | str:
+    """The plan, or the column over which there is none."""
     reads = table.reads
-    used = {*used, *(c.column for c in constraints if c.column)}
     bound = [c for c in constraints if c.column and c.usable and c.op in (EQ, IS)]
     parents = [c for c in bound if c.column in reads.parent]
     pager = {c.column: c for c in reversed(bound) if c.column in reads.pager}
@@ -117,7 +138,7 @@ def plan(
     filters = [*_filters(operation, bound), *owners, *_since(table, bound)]
     column = refused(table, constraints, used, parents=parents, filters=filters, sizes=pager)
     if column or operation is None:
-        return _refusal(table, column or table.key, len(constraints))
+        return column or table.key
     keys = [*parents, *items] if operation.item is not None else parents
     taken = [*keys, *pager.values(), *filters]
     whole = operation.item is None and (operation is reads.list or not reads.parent)

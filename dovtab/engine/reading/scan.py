@@ -46,7 +46,7 @@ def scan(
         DovtabError: while pages are taken, whatever keeps an answer away.
     """
     _, arguments = read_idx_str(idx_str)
-    sought = lookup(table, arguments, argv)
+    sought = lookup(table, arguments, argv, statement.text)
     if sought is None:
         return iter(())
     reader = _Reader(table, sought, fetch, statement)
