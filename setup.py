@@ -68,7 +68,7 @@ loadable = Extension(
     "dovtab.dovtab",
     sources=sorted(str(path.relative_to(HERE)) for path in (HERE / SOURCES).glob("*.c")),
     depends=[f"{SOURCES}/dovtab.h"],
-    export_symbols=["sqlite3_dovtab_init", "sqlite3_dovtabauto_init"],
+    export_symbols=[f"sqlite3_{name}_init" for name in ("dovtab", "dovtabauto", "dovtabread")],
     extra_compile_args=["-std=gnu11", "-fvisibility=hidden"],
     libraries=["pthread", "dl"] if sys.platform == "linux" else [],
     optional=True,
@@ -128,5 +128,7 @@ setup(
         "superset.db_engine_specs": [
             "dovtab = dovtab.hosts.superset:DovtabEngineSpec",
         ],
+        "datasette": ["dovtab = dovtab.hosts.plugin"],
+        "sqlite_utils": ["dovtab = dovtab.hosts.plugin"],
     },
 )

@@ -19,6 +19,7 @@ from dovtab.api.settings import Settings
 from dovtab.api.token import Token
 from dovtab.errors import SettingsError
 
+CONTEXT = "DIGITALOCEAN_CONTEXT"
 VARIABLES = ("DIGITALOCEAN_TOKEN", "DIGITALOCEAN_ACCESS_TOKEN")
 
 
@@ -53,7 +54,7 @@ def find_token(
     """
     if token is not None:
         return token.checked()
-    named = (context or getenv("DIGITALOCEAN_CONTEXT") or "").lower()
+    named = (context or getenv(CONTEXT) or "").lower()
     found = token_in_variable(getenv, named) if named else None
     # doctl's own rule: the environment's token stands for its default context.
     if found is None and (not named or (context is None and named == DEFAULT_CONTEXT)):
@@ -88,3 +89,24 @@ def _no_token(
         f"context '{context}' has no token: {variable_of(context)} is not set, and {not_there}"
         f" (contexts: {names or 'none'})"
     )
+
+
+def is_configured(
+    getenv: Callable[[str], str | None],
+    variables: Callable[[], Iterable[str]] = environment_names,
+) -> bool:
+    """Whether anything says where a token is.
+
+    Whether that is right the first request will see, and say.
+
+    >>> is_configured({"HOME": "/nowhere"}.get, lambda: [])
+    False
+    >>> is_configured({"HOME": "/nowhere", "DIGITALOCEAN_CONTEXT": "prod"}.get, lambda: [])
+    True
+    """
+    if any(getenv(name) for name in (CONTEXT, *VARIABLES)):
+        return True
+    try:
+        return bool(context_names(getenv, variables))
+    except SettingsError:
+        return True

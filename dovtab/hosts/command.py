@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from dovtab.errors import SettingsError
@@ -28,8 +29,11 @@ _OBJECTS_BETWEEN_COLLECTIONS = 100_000
 def main(argv: list[str] | None = None) -> int:
     """Run the command; gives its exit status."""
     args = list(sys.argv[1:] if argv is None else argv)
-    if args and args[0].startswith("-") and args[0].lstrip("-") in ANSWERS:
-        return _answer(args[0].lstrip("-"))
+    option = args[0].lstrip("-") if args and args[0].startswith("-") else ""
+    if option in ANSWERS:
+        return _answer(ANSWERS[option])
+    if option == "hub":
+        return _answer(partial(_hub, args[1:]))
     if argv is None:
         gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
     from dovtab.hosts.shell import Shell
@@ -62,10 +66,18 @@ ANSWERS: dict[str, Callable[[], str]] = {
 }
 
 
-def _answer(option: str) -> int:
-    """What an option wants to know, and nothing else is done."""
+def _hub(files: list[str]) -> str:
+    if len(files) != 1 or not files[0]:
+        raise SettingsError("--hub needs the name of a file, and nothing else")
+    from dovtab.hosts import hub
+
+    return hub.write(files[0])
+
+
+def _answer(answer: Callable[[], str]) -> int:
+    """Do what an option says, and nothing else."""
     try:
-        print(ANSWERS[option]())
+        print(answer())
     except SettingsError as error:
         print(f"Error: {error}", file=sys.stderr)
         return 1

@@ -26,6 +26,8 @@ FOLDER = Path(__file__).resolve().parents[1]
 SUFFIX = ".dylib" if sys.platform == "darwin" else ".so"
 # Beside the extension: which Python runs its helper, where no path leads to it.
 INTERPRETER = "dovtab.python"
+# Entry points: all that the environment allows, and reading alone, whatever that says.
+ALL, READING = "sqlite3_dovtab_init", "sqlite3_dovtabread_init"
 
 _INIT = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)
 
@@ -43,7 +45,7 @@ def path(folder: Path = FOLDER) -> str:
     return str(file.with_suffix(""))
 
 
-def load(connection: sqlite3.Connection) -> None:
+def load(connection: sqlite3.Connection, entry_point: str = ALL) -> None:
     """Load it into a connection.
 
     Raises:
@@ -58,11 +60,12 @@ def load(connection: sqlite3.Connection) -> None:
     if not _can_load(connection):
         # Raises if it is closed.
         connection.cursor().close()
-        _call_directly(connection, extension + SUFFIX)
+        _call_directly(connection, extension + SUFFIX, entry_point)
         return
     connection.enable_load_extension(True)
     try:
-        connection.load_extension(extension)
+        # The method takes an entry point only since Python 3.12.
+        connection.execute("SELECT load_extension(?, ?)", (extension, entry_point)).fetchone()
     finally:
         connection.enable_load_extension(False)
 
@@ -93,7 +96,7 @@ def _remember_interpreter(folder: Path) -> None:
             note.write_text(f"{sys.executable}\n", encoding="utf-8")
 
 
-def _call_directly(connection: sqlite3.Connection, file: str) -> None:
+def _call_directly(connection: sqlite3.Connection, file: str, entry_point: str) -> None:
     """What SQLite's loader does, but for asking whether it may.
 
     Where a connection has its ``sqlite3*`` is read off one whose is known.
@@ -118,7 +121,7 @@ def _call_directly(connection: sqlite3.Connection, file: str) -> None:
     finally:
         cancel(opened)
     error = ctypes.c_char_p()
-    init = ctypes.CDLL(file).sqlite3_dovtab_init
+    init = getattr(ctypes.CDLL(file), entry_point)
     init.argtypes = [ctypes.c_void_p] * 3
     if init(_handle(connection), ctypes.addressof(error), seen[1]) != 0:
         raise sqlite3.OperationalError((error.value or b"dovtab: it cannot start").decode())

@@ -16,6 +16,7 @@ from dovtab.version import VERSION
 USAGE = """\
 Usage: dovtab [OPTIONS] [DATABASE [SQL|CMD ...]]
        dovtab [--context NAME | --all-contexts] --refresh FILE
+       dovtab --hub FILE
 
 DigitalOcean Droplet actions as a SQLite table, in SQLite's shell.
 
@@ -35,6 +36,7 @@ or NAME where there is a variable DIGITALOCEAN_TOKEN_NAME.
    --refresh FILE       keep the account's actions in a table of this file; for cron
    --full               the same, and read all of them again
    --quiet              the same, and say nothing when all went well
+   --hub FILE           declare the tables in this file, for tools that list them
    --loadable-path      where the extension for other programs is: .load PATH
    --version            show the versions
    --help               show this

@@ -149,6 +149,8 @@ class Shell(apsw_shell.Shell):
             where = self.history if name == "refresh" else self._given
             where[VALUES[name]] = rest[0]
             return rest[1:]
+        if name == "hub":
+            raise self.Error("--hub FILE goes alone")
         raise self.Error(f"there is no option '{name}'; dovtab --help shows them")
 
     def process_args(self, args: list[str]) -> tuple[str | None, list[str], list[str]]:

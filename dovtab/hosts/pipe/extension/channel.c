@@ -245,8 +245,8 @@ void channel_tell(Channel *channel, Writer *message, uint32_t generation) {
     }
 }
 
-/* The environment that is the connection's own, token and settings. */
-static void write_hello(Writer *hello) {
+/* The environment that is the connection's own, token and settings. What is said last counts. */
+static void write_hello(Writer *hello, int may_act) {
     static const char *const others[] = {"HOME=", "XDG_CONFIG_HOME=", "XDG_STATE_HOME=",
                                          "XDG_RUNTIME_DIR=", "DIGITALOCEAN_", "DOVTAB_"};
     uint32_t count = 0;
@@ -270,6 +270,11 @@ static void write_hello(Writer *hello) {
                 break;
             }
         }
+    }
+    if (!may_act) {
+        write_text(hello, "DOVTAB_ALLOW_ACTIONS");
+        write_text(hello, "0");
+        count++;
     }
     set_count(hello, at, count);
 }
@@ -319,7 +324,7 @@ int channel_ready(Channel *channel, int flags) {
     return rc;
 }
 
-Channel *channel_new(Api *api, sqlite3 *db, Reader *manifest, char **error) {
+Channel *channel_new(Api *api, sqlite3 *db, int may_act, Reader *manifest, char **error) {
     Api *sqlite3_api = api;
     Channel *channel = calloc(1, sizeof *channel);
     Answer answer;
@@ -329,7 +334,7 @@ Channel *channel_new(Api *api, sqlite3 *db, Reader *manifest, char **error) {
     channel->version = sqlite3_libversion_number();
     channel->descriptor = -1;
     channel->references = 1;
-    write_hello(&channel->hello);
+    write_hello(&channel->hello, may_act);
     channels_lock();
     channel->next = channels;
     channels = channel;

@@ -138,7 +138,7 @@ struct Answer {
 /* What may happen to a question. */
 enum { MAY_STOP = 1, /* an interrupt ends it */ ACTS = 2 /* a lost answer is no small matter */ };
 
-Channel *channel_new(Api *, sqlite3 *, Reader *manifest, char **error);
+Channel *channel_new(Api *, sqlite3 *, int may_act, Reader *manifest, char **error);
 Channel *channel_of(Api *, sqlite3 *);          /* that a connection has loaded, or NULL */
 void channel_hold(Channel *);
 void channel_release(Channel *);

@@ -7,6 +7,7 @@
 #define EXPORTED __attribute__((visibility("default")))
 EXPORTED int sqlite3_dovtab_init(sqlite3 *, char **, Api *);
 EXPORTED int sqlite3_dovtabauto_init(sqlite3 *, char **, Api *);
+EXPORTED int sqlite3_dovtabread_init(sqlite3 *, char **, Api *);
 
 /* In a file of a stranger's a table may have the name of one of ours, and a query would answer
 ** from its rows, and nobody would notice. https://sqlite.org/vtab.html#epovtab */
@@ -69,7 +70,7 @@ static int register_all(Channel *channel, Reader *manifest, char **error) {
     return manifest->bad ? SQLITE_CORRUPT : rc;
 }
 
-static int load(sqlite3 *db, char **error, Api *sqlite3_api) {
+static int load(sqlite3 *db, char **error, Api *sqlite3_api, int may_act) {
     Channel *channel;
     Reader manifest;
     char *reason = NULL;
@@ -81,7 +82,7 @@ static int load(sqlite3 *db, char **error, Api *sqlite3_api) {
     }
     helper_prepare();
     if (channel_of(sqlite3_api, db) != NULL) return SQLITE_OK;
-    channel = channel_new(sqlite3_api, db, &manifest, &reason);
+    channel = channel_new(sqlite3_api, db, may_act, &manifest, &reason);
     if (channel == NULL) {
         *error = sqlite3_mprintf("%s", reason != NULL ? reason : "out of memory");
         free(reason);
@@ -100,13 +101,19 @@ static int load(sqlite3 *db, char **error, Api *sqlite3_api) {
 }
 
 /* This connection. */
-int sqlite3_dovtab_init(sqlite3 *db, char **error, Api *api) { return load(db, error, api); }
+int sqlite3_dovtab_init(sqlite3 *db, char **error, Api *api) { return load(db, error, api, 1); }
+
+/* This connection, which cannot start actions, whatever DOVTAB_ALLOW_ACTIONS says: for programs
+** in which others write the SQL. What is loaded after it changes nothing of that. */
+int sqlite3_dovtabread_init(sqlite3 *db, char **error, Api *api) {
+    return load(db, error, api, 0);
+}
 
 /* It must not fail, or the program could open no database any more. */
 static int load_quietly(sqlite3 *db, char **error, Api *sqlite3_api) {
     char *reason = NULL;
     (void)error;
-    load(db, &reason, sqlite3_api);
+    load(db, &reason, sqlite3_api, 1);
     sqlite3_free(reason);
     return SQLITE_OK;
 }
@@ -115,7 +122,7 @@ static int load_quietly(sqlite3 *db, char **error, Api *sqlite3_api) {
 ** SELECT load_extension('...', 'sqlite3_dovtabauto_init').
 ** https://sqlite.org/c3ref/auto_extension.html */
 int sqlite3_dovtabauto_init(sqlite3 *db, char **error, Api *sqlite3_api) {
-    int rc = load(db, error, sqlite3_api);
+    int rc = load(db, error, sqlite3_api, 1);
     if (rc != SQLITE_OK) return rc;
     return sqlite3_auto_extension((void (*)(void))load_quietly);
 }
