@@ -149,6 +149,13 @@ def test_the_python_works(
     assert last == "8" or lacking()
 
 
+def test_every_picture_is_there_and_small() -> None:
+    pictures = re.findall(r"!\[[^]]+\]\(([^)]+)\)", README)
+    assert len(pictures) == 3
+    for name in pictures:
+        assert 0 < (ROOT / name).stat().st_size < 150_000
+
+
 def test_every_block_is_of_a_kind_that_runs() -> None:
     hosts = {"bash", "ini", "java", "js", "perl", "php", "ruby", "tcl", "go"}
     assert {kind for kind, _ in BLOCKS} == {"console", "sh", "sql", "python"} | hosts

@@ -14,7 +14,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import warnings
+import sys
+from functools import lru_cache
 
 # It is theirs, and dovtab does not depend on it.
 from pluggy import HookimplMarker
@@ -33,5 +34,10 @@ def prepare_connection(conn: sqlite3.Connection) -> None:
     try:
         loadable.load(conn, loadable.READING)
     except (SettingsError, sqlite3.Error) as error:
-        # Shown once of each text. https://docs.python.org/3/library/warnings.html
-        warnings.warn(f"without droplet_actions: {error}", RuntimeWarning, stacklevel=2)
+        _say(f"without droplet_actions: {error}")
+
+
+@lru_cache
+def _say(text: str) -> None:
+    """Once of each text: such tools open many connections, and show no log."""
+    print(f"dovtab: {text}", file=sys.stderr, flush=True)

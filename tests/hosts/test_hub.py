@@ -145,13 +145,13 @@ def test_one_that_others_are_writing_stays_as_it_is(
 
 @pytest.fixture
 def fleet(simulator: Simulator, clock: ManualClock) -> Simulator:
-    """Twenty Droplets, and Droplet 99, which is gone; 1,000 actions, of which 40 are of this week."""
-    for id in (*range(1, 21), 99):
+    """Ten Droplets, and Droplet 99, which is gone; 1,000 actions, of which 40 are of this week."""
+    for id in (*range(1, 11), 99):
         simulator.account.add_droplet(droplet_id=id, name=f"web-{id}", tags=("web", f"n{id}"))
     for n in range(1000):
         age = 30 * DAY + (1000 - n) * 60 if n < 960 else (1000 - n) * 3600.0
         simulator.account.add_action(
-            99 if n == 999 else 1 + n % 20, started_at=clock.time() - age
+            99 if n == 999 else 1 + n % 10, started_at=clock.time() - age
         )
     simulator.account.destroy(99)
     return simulator
@@ -170,7 +170,7 @@ def test_what_was_done_lately_takes_a_page_of_the_list_and_the_names_one_for_all
 ) -> None:
     rows = list(db.execute("SELECT * FROM digitalocean.recent_droplet_actions"))
     names = {row[0] for row in rows}
-    assert names == {f"web-{id}" for id in range(1, 21)} | {None}
+    assert names == {f"web-{id}" for id in range(1, 11)} | {None}
     assert {row[6] for row in rows if row[0] is None} == {99}
     # 40 and that Droplet 99 was destroyed.
     assert len(rows) == 41
@@ -184,7 +184,7 @@ def test_what_was_done_lately_takes_a_page_of_the_list_and_the_names_one_for_all
         db.execute(f"SELECT count(*) FROM digitalocean.recent_droplet_actions WHERE {term}").get
         for term in where
     ]
-    assert counts == [39, 2, 2, 41]
+    assert counts == [39, 4, 4, 41]
     assert len([r for r in fleet.requests if r.path == "/v2/actions"]) <= 2
     assert len(fleet.requests) <= 4 + 4
 
@@ -194,8 +194,8 @@ def test_each_tag_is_a_row_and_takes_the_list_of_droplets(
 ) -> None:
     counted = "SELECT tag, count(*) FROM digitalocean.droplet_tags GROUP BY tag ORDER BY 2 DESC"
     rows = list(db.execute(counted))
-    assert rows[0] == ("web", 20)
-    assert len(rows) == 21
+    assert rows[0] == ("web", 10)
+    assert len(rows) == 11
     assert len(fleet.requests) == 2
 
 
@@ -203,7 +203,7 @@ def test_its_tables_are_the_tables(fleet: Simulator, db: apsw.Connection) -> Non
     columns = "SELECT name FROM pragma_table_xinfo('droplet_actions', 'digitalocean')"
     assert [n for (n,) in db.execute(columns)] == [c.name for c in DROPLET_ACTIONS.columns]
     count = "SELECT count(*) FROM digitalocean.droplet_actions WHERE droplet_id = 3"
-    assert db.execute(count).get == 50
+    assert db.execute(count).get == 100
     assert len(fleet.requests) == 1
     db.execute(
         "INSERT INTO digitalocean.droplet_actions(droplet_id, type) VALUES (3, 'reboot')"
@@ -214,4 +214,4 @@ def test_its_tables_are_the_tables(fleet: Simulator, db: apsw.Connection) -> Non
 def test_a_hub_can_be_opened_itself(fleet: Simulator, connect: Connect, path: Path) -> None:
     hub.write(str(path))
     with closing(dovtab.connect(str(path), token=fleet.token, api_url=fleet.url)) as opened:
-        assert opened.execute("SELECT count(*) FROM droplets").get == 20
+        assert opened.execute("SELECT count(*) FROM droplets").get == 10

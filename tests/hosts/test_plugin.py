@@ -5,7 +5,6 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
-import warnings
 from collections.abc import Iterator
 from contextlib import closing
 from importlib.metadata import entry_points
@@ -115,20 +114,13 @@ def test_other_connections_of_the_program_may_still_act(
         db.execute(ACT[0]).fetchall()
 
 
-@pytest.fixture
-def said() -> Iterator[list[warnings.WarningMessage]]:
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("default")
-        yield caught
-
-
 def test_without_a_token_there_is_no_table_and_no_word(
-    db: sqlite3.Connection, said: list[warnings.WarningMessage]
+    db: sqlite3.Connection, capfd: pytest.CaptureFixture[str]
 ) -> None:
     plugin.prepare_connection(db)
     with pytest.raises(sqlite3.OperationalError, match="no such table: droplet_actions"):
         db.execute(COUNT)
-    assert said == []
+    assert capfd.readouterr().err == ""
 
 
 @pytest.mark.parametrize(
@@ -136,7 +128,7 @@ def test_without_a_token_there_is_no_table_and_no_word(
     [
         ("access-token: t\n", True),
         ("context: prod\nauth-contexts:\n  prod: t\n", True),
-        ("context: prod\n", True),
+        ("context: prod\n", False),
         ("{", True),
         ("access-token: ''\n", False),
         ("", False),
@@ -148,7 +140,9 @@ def test_doctl_s_file_counts_and_so_does_one_that_is_wrong(
     """The first query says what is wrong with it."""
     (tmp_path / "config.yaml").write_text(text)
     environment = {"DIGITALOCEAN_CONFIG": str(tmp_path / "config.yaml")}
-    assert is_configured(environment.get) == configured
+    assert is_configured(environment.get, environment.keys) == configured
+    environment["DIGITALOCEAN_TOKEN_PROD"] = "t"
+    assert is_configured(environment.get, environment.keys)
 
 
 @needs_extension
@@ -158,14 +152,14 @@ def test_a_context_that_is_not_known_is_said_by_the_first_query(
     monkeypatch.delenv("DIGITALOCEAN_TOKEN")
     monkeypatch.setenv("DIGITALOCEAN_CONTEXT", "nowhere")
     plugin.prepare_connection(db)
-    with pytest.raises(sqlite3.OperationalError, match="context 'nowhere' is not known"):
+    with pytest.raises(sqlite3.OperationalError, match="context 'nowhere' has no token"):
         db.execute(COUNT)
 
 
 def test_without_the_extension_it_warns_once_and_the_connection_works(
     account: Simulator,
     db: sqlite3.Connection,
-    said: list[warnings.WarningMessage],
+    capfd: pytest.CaptureFixture[str],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -173,9 +167,11 @@ def test_without_the_extension_it_warns_once_and_the_connection_works(
     monkeypatch.setattr(loadable, "path", lambda: path(tmp_path))
     for _ in range(3):
         plugin.prepare_connection(db)
-    (warning,) = said
-    assert str(warning.message).startswith("without droplet_actions: there is no loadable ext")
-    assert "apt install gcc libsqlite3-dev" in str(warning.message)
+    (line,) = capfd.readouterr().err.splitlines()
+    assert line.startswith(
+        f"dovtab: without droplet_actions: there is no loadable extension {tmp_path}"
+    )
+    assert "apt install gcc libsqlite3-dev" in line
     assert db.execute("SELECT 1").fetchone() == (1,)
 
 
@@ -184,13 +180,14 @@ def test_without_the_extension_it_warns_once_and_the_connection_works(
     "kind", ["TABLE droplet_actions(id)", "VIEW droplet_actions AS SELECT 1"]
 )
 def test_a_file_that_hides_the_table_warns_and_works(
-    account: Simulator, db: sqlite3.Connection, said: list[warnings.WarningMessage], kind: str
+    account: Simulator, db: sqlite3.Connection, capfd: pytest.CaptureFixture[str], kind: str
 ) -> None:
     db.execute(f"CREATE {kind}")
     plugin.prepare_connection(db)
-    (warning,) = said
-    assert "has a " in str(warning.message)
-    assert "droplet_actions of its own" in str(warning.message)
+    (line,) = capfd.readouterr().err.splitlines()
+    word = kind.partition(" ")[0].lower()
+    hides = f"dovtab: without droplet_actions: the database main has a {word} droplet_actions of its own"
+    assert line.startswith(hides)
     db.execute("SELECT count(*) FROM droplet_actions").fetchone()
     db.execute("SELECT name FROM sqlite_schema").fetchall()
     assert account.requests == []
@@ -198,11 +195,11 @@ def test_a_file_that_hides_the_table_warns_and_works(
 
 @needs_extension
 def test_a_hub_is_no_file_that_hides_it(
-    account: Simulator, tmp_path: Path, said: list[warnings.WarningMessage]
+    account: Simulator, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     hub.write(str(tmp_path / "digitalocean.db"))
     with closing(sqlite3.connect(tmp_path / "digitalocean.db")) as opened:
         plugin.prepare_connection(opened)
         assert opened.execute(COUNT).fetchone() == (3,)
         assert opened.execute("SELECT count(*) FROM droplet_tags").fetchone()[0] > 0
-    assert said == []
+    assert capfd.readouterr().err == ""

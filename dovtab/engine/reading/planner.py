@@ -41,8 +41,7 @@ from dovtab.engine.reading.constraint import (
     OFFSET,
     Constraint,
 )
-from dovtab.engine.reading.refusal import EVERYTHING, hidden_narrowing, refused
-from dovtab.engine.reading.shown import of_request
+from dovtab.engine.reading.refusal import hidden_narrowing, refused
 from dovtab.resources import Operation, Table
 
 # Units: SQLite's, about one row of a table of its own. A request takes as long as
@@ -112,8 +111,7 @@ def plan(
         return found
     # What is not compared may be only shown: the text says that, when there is one.
     compared = {c.column for c in constraints if c.column and c.op not in (ISNULL, ISNOTNULL)}
-    shown = found == EVERYTHING or (found in of_request(table) and found not in compared)
-    better = _plan_for(table, constraints, compared, ordered=ordered) if shown else found
+    better = _plan_for(table, constraints, compared, ordered=ordered)
     if isinstance(better, str):
         return _refusal(table, better, len(constraints))
     words = " " if " ? " in better.idx_str else " ? "

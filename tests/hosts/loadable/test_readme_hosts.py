@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pwd
 import re
@@ -14,6 +15,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from datasette_server import site
 from host_programs import HOSTS, RUNNERS
 
 import dovtab
@@ -92,6 +94,29 @@ def test_datasette() -> None:
 def test_sqlite_utils() -> None:
     needs("sqlite-utils")
     assert re.search(r": 8\b", prints("bash", "-ec", line("sqlite-utils")))
+
+
+def test_the_plugins(fleet: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the port that the system chooses, and one page instead of all."""
+    needs("datasette")
+    get = "--get '/_memory.json?_shape=arrayfirst&sql={}'"
+    join = "select+count(*)+from+digitalocean.droplet_actions+where+droplet_id=3164446"
+    post = "select+droplet_actions_post(3164446,'\\''reboot'\\'')"
+    make, serve = block("bash", "--hub").splitlines()
+    prints("bash", "-ec", make)
+    by_option = block("bash", "dovtabread").strip()
+    assert prints("bash", "-ec", f"{by_option} {get.format(join)}") == "[8]"
+    monkeypatch.setenv("PYTHONPATH", str(site(tmp_path / "site")))
+    monkeypatch.setenv("DOVTAB_ALLOW_ACTIONS", "1")
+    assert prints("bash", "-ec", f"{serve} {get.format(join)}") == "[8]"
+    rows = json.loads(prints("bash", "-ec", block("bash", "sqlite-utils rows")))
+    assert [list(row)[:2] for row in rows] == [["name", "type"]] * 3
+    for command in (serve, by_option):
+        refused = subprocess.run(
+            ["bash", "-ec", f"{command} {get.format(post)}"], capture_output=True, text=True
+        )
+        assert "starting actions is off" in refused.stdout
+    assert [request for request in fleet.requests if request.method == "POST"] == []
 
 
 def test_odbc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
