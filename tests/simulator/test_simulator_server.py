@@ -97,12 +97,15 @@ def test_a_page_deep_in_a_long_history_costs_no_more(simulate, connect) -> None:
     for _ in range(50_000):
         sim.account.add_action(3164444, started_at="2026-01-01T00:00:00Z")
     api = connect(sim)
-    start = time.perf_counter()
-    for page in range(1, 251, 10):
+    took: dict[int, list[float]] = {1: [], 241: []}
+    for page in [*took] * 10:
+        start = time.perf_counter()
         answer = api.get(LIST, params={"per_page": 200, "page": page})
+        took[page].append(time.perf_counter() - start)
         assert len(answer.json()["actions"]) == 200
 
-    assert (time.perf_counter() - start) / 25 < 0.02
+    # In turns, and the quickest of each: whatever else the machine does, it does to both.
+    assert min(took[241]) < 5 * min(took[1])
 
 
 def test_a_connection_takes_many_requests(sim) -> None:

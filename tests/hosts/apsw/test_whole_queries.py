@@ -42,7 +42,7 @@ def prepared(request: pytest.FixtureRequest) -> Iterator[tuple[ApswDoor, ApswDoo
         if request.param == "faults":
             for kind in FAULTS:
                 # Few enough that the fourth attempt is as good as certain to go well.
-                simulator.fault(Fault(kind=kind, status=503, probability=0.02, times=None))
+                simulator.fault(Fault(kind=kind, status=503, probability=0.006, times=None))
         yield doors
         for door in doors:
             door.close()
