@@ -126,7 +126,7 @@ setup(
             "dovtab.apsw = dovtab.hosts.sqlalchemy.dialect:DovtabDialect",
         ],
         "superset.db_engine_specs": [
-            "dovtab = dovtab.hosts.superset:DovtabEngineSpec",
+            "dovtab = dovtab.hosts.superset.spec:DovtabEngineSpec",
         ],
         "datasette": ["dovtab = dovtab.hosts.plugin"],
         "sqlite_utils": ["dovtab = dovtab.hosts.plugin"],

@@ -151,7 +151,7 @@ def test_the_python_works(
 
 def test_every_picture_is_there_and_small() -> None:
     pictures = re.findall(r"!\[[^]]+\]\(([^)]+)\)", README)
-    assert len(pictures) == 3
+    assert len(pictures) == 4
     for name in pictures:
         assert 0 < (ROOT / name).stat().st_size < 150_000
 

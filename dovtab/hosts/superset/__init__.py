@@ -1,0 +1,1 @@
+"""``dovtab:///inventory.db`` in Apache Superset, which alone imports what is here."""
