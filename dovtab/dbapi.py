@@ -96,6 +96,7 @@ def connect(
     isolation_level: str | None = "DEFERRED",
     read_only: bool = False,
     schema: str | None = None,
+    check_same_thread: bool = False,
     **settings: Any,
 ) -> Connection:
     """Open a database that has the table ``droplet_actions`` and its functions.
@@ -108,6 +109,7 @@ def connect(
         read_only: nothing is written to the file.
         schema: the tables are declared in a database of this name, in memory, so that
             tools can list them; then nothing else can be attached.
+        check_same_thread: it is only for the thread that opens it.
         settings: as for `dovtab.connect`, but ``allow_actions`` is off unless it is given,
             or ``DOVTAB_ALLOW_ACTIONS`` is 1.
 
@@ -126,4 +128,5 @@ def connect(
         isolation_level=isolation_level,
         read_only=read_only,
         schema=schema,
+        check_same_thread=check_same_thread,
     )

@@ -65,7 +65,12 @@ def context_names(
             )
     for variable in variables():
         name = variable.removeprefix(_PREFIX).lower()
-        is_one = name != "" and variable == variable_of(name) and bool(getenv(variable))
+        # Of a file's name, as some have it, nobody means that it is a token.
+        is_one = (
+            name not in ("", "file")
+            and variable == variable_of(name)
+            and bool(getenv(variable))
+        )
         if is_one and variable not in of_variable:
             names.append(name)
     return sorted(names)

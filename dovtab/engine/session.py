@@ -187,7 +187,7 @@ class Session:
                 name=table,
                 is_users=database == "temp" or table.lower() == resource.name,
             )
-        return VirtualTable(resource, account, self.statements, run_ahead, transaction)
+        return VirtualTable(resource, account, self.statements, run_ahead, transaction, table)
 
     def _all_accounts(
         self, module: str, run_ahead: Callable[[Statement], str] | None
@@ -200,7 +200,9 @@ class Session:
         table, settings = only_read(found), self._settings
 
         def of(context: str | None) -> VirtualTable:
-            return VirtualTable(table, self._account(context), self.statements, run_ahead, None)
+            return VirtualTable(
+                table, self._account(context), self.statements, run_ahead, None, module
+            )
 
         def contexts() -> list[str]:
             return all_contexts(settings.getenv, settings.variables)

@@ -12,7 +12,10 @@ import re
 
 # Possessive: what has been taken for a comment is not tried as anything else.
 _BLANKS = r"(?>\s|--[^\n]*|/\*.*?(?:\*/|\Z))*+"
-_FIRST = re.compile(rf"{_BLANKS}(\w*){_BLANKS}(\w*)", re.S)
+# Before a statement there may be the ends of empty ones, and what marks the order of bytes.
+_EMPTY = rf"(?>{_BLANKS}[;\ufeff])*+{_BLANKS}"
+_FIRST = re.compile(rf"{_EMPTY}(\w*){_BLANKS}(\w*)", re.S)
+_NOTHING = re.compile(_EMPTY, re.S)
 _NOT_SQL = re.compile(
     r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|`[^`]*`|\[[^]]*\]|--[^\n]*|/\*.*?\*/", re.S
 )
@@ -25,13 +28,22 @@ def first_words(sql: str) -> tuple[str, str]:
 
     >>> first_words("-- at last\\n /* all */ DROP/**/Table x")
     ('drop', 'table')
-    >>> first_words("/* COMMIT")
-    ('', '')
+    >>> first_words("/* COMMIT"), first_words("; /**/ ;Commit")
+    (('', ''), ('commit', ''))
     """
     found = _FIRST.match(sql)
     assert found is not None
     first, second = found.groups()
     return first.lower(), second.lower()
+
+
+def is_nothing(sql: str) -> bool:
+    """Whether there is no statement in it.
+
+    >>> is_nothing(" ; -- at last"), is_nothing("/* x */ COMMIT"), is_nothing("/* COMMIT")
+    (True, False, True)
+    """
+    return _NOTHING.fullmatch(sql) is not None
 
 
 def has_returning(sql: str) -> bool:

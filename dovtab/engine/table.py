@@ -59,6 +59,9 @@ Filter = Callable[[str, Sequence[Value]], Iterator[list[Row]]]
 class VirtualTable:
     """A table over the API, in one account.
 
+    Args:
+        name: what the user calls it.
+
     Attributes:
         columns: how many there are.
         transaction: takes xBegin and its like; None: the table is read only.
@@ -71,8 +74,10 @@ class VirtualTable:
         statements: Statements,
         run_ahead: Callable[[Statement], str] | None,
         transaction: Transaction | None,
+        name: str,
     ) -> None:
         self.schema = table.schema
+        self._name = name
         self.columns = len(table.columns)
         self.transaction = transaction
         self._table = table
@@ -94,7 +99,8 @@ class VirtualTable:
         # A statement opens its tables at its first step, so the one that
         # began last is ours; later another one may have begun.
         statement = self._statements.current
-        return lambda idx_str, argv: scan(self._table, idx_str, argv, self._fetch, statement)
+        fetch, name = self._fetch, self._name
+        return lambda idx_str, argv: scan(self._table, idx_str, argv, fetch, statement, name)
 
     def insert(self, rowid: int | None, values: Sequence[SqlValue]) -> int:
         """xUpdate that inserts; see `Transaction.insert`."""

@@ -67,7 +67,7 @@ ANSWERS: dict[str, Callable[[], str]] = {
 
 
 def _hub(files: list[str]) -> str:
-    if len(files) != 1 or not files[0]:
+    if len(files) != 1 or not files[0] or files[0].startswith(("-", ":")):
         raise SettingsError("--hub needs the name of a file, and nothing else")
     from dovtab.hosts import hub
 
@@ -136,8 +136,8 @@ def _refresh(shell: Shell, settings: Settings) -> int:
     from dovtab.hosts.progress import Progress
 
     path = shell.history.pop("refresh", None)
-    if path == "":
-        raise SettingsError("--refresh needs the name of a file")
+    if path is not None and (not path or path.startswith("-")):
+        raise SettingsError("--refresh needs the name of a file: --refresh history.db")
     if path is None:
         raise SettingsError(f"--{next(iter(shell.history))} goes with --refresh FILE")
     settings = history.without_limit(settings)

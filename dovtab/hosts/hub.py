@@ -76,7 +76,7 @@ def write(path: str) -> str:
             _write(connection)
         finally:
             connection.close()
-    except apsw.Error as error:
+    except (apsw.Error, SettingsError) as error:
         raise SettingsError(f"{path}: {error}") from None
     return f"{path}: {', '.join(declarations())}"
 
@@ -99,10 +99,18 @@ def _write(connection: apsw.Connection) -> None:
     attach(connection, resolve({}, lambda name: None))
     with connection:
         connection.pragma("application_id", APPLICATION_ID)
-        kinds = dict(connection.execute("SELECT name, type FROM sqlite_schema"))
+        there = {
+            name: (kind, sql)
+            for name, kind, sql in connection.execute(
+                "SELECT name, type, sql FROM sqlite_schema"
+            )
+        }
         for name, statement in declarations().items():
-            if name in kinds:
-                connection.execute(f"DROP {kinds[name]} {name}")
+            if name in there:
+                kind, sql = there[name]
+                if not sql.startswith(("CREATE VIRTUAL TABLE", "CREATE VIEW")):
+                    raise SettingsError(f"it has a {kind} {name} of its own: it stays as it is")
+                connection.execute(f"DROP {kind} {name}")
             connection.execute(statement)
 
 

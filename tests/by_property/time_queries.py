@@ -82,7 +82,7 @@ def quoted(text: str) -> str:
 
 # The beginnings that end with a whole number, and the moment at which each begins.
 BEGINNINGS = ("%Y", "%Y-", "%Y-%m", "%Y-%m-", "%Y-%m-%d", "%Y-%m-%dT", "%Y-%m-%dT%H")
-BEGINNINGS += ("%Y-%m-%dT%H:", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:", "%Y-%m-%dT%H:%M:%S")
+BEGINNINGS += ("%Y-%m-%dT%H:", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:")
 REST = "....-01-01T00:00:00Z"
 
 
@@ -112,9 +112,10 @@ def no_text(form: str, moment: int) -> Time:
     return Time(form.format(moment, 2440587.5 + moment / 86400), moment)
 
 
-FRACTIONS = ("%Y-%m-%dT%H:%M:%S.5Z", "%Y-%m-%dT%H:%M:%S.000Z", "%Y-%m-%dT%H:%M:%S.123456")
+FRACTIONS = ("%Y-%m-%dT%H:%M:%S.5Z", "%Y-%m-%dT%H:%M:%S.000Z")
 OTHERWISE = ("%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M:%S.123", "%Y-%m-%d %H:%M:%SZ")
 OTHERWISE += ("%Y-%m-%dt%H:%M:%Sz", "%Y-%m-%dT%H:%M:%Sz", " %Y-%m-%dT%H:%M:%SZ")
+OTHERWISE += ("%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S.123456")
 OTHERWISE += ("%Y-%m-%dT%H:%M:%SZ ", "%Y%m%dT%H%M%SZ", "%Y/%m/%d %H:%M:%S", "%s")
 NO_TEXT = ("{0}", "{0}.0", "{1:.6f}", "'{0}'", "'{1:.6f}'", "CAST('{0}' AS INTEGER)")
 # What has a moment, but none that all rows agree about, is refused; a word is no time.

@@ -65,7 +65,7 @@ def test_written_again_it_is_up_to_date_and_keeps_what_was_added(path: Path) -> 
     with closing(apsw.Connection(str(path))) as db:
         db.execute("CREATE TABLE notes AS SELECT 'mine' AS note")
         db.execute(f"DROP VIEW {hub.RECENT}; CREATE VIEW {hub.RECENT} AS SELECT 'old'")
-        db.execute(f"DROP VIEW {hub.TAGS}; CREATE TABLE {hub.TAGS}(old)")
+        db.execute(f"DROP VIEW {hub.TAGS}")
     hub.write(path.name)
     with closing(sqlite3.connect(path)) as db:
         assert db.execute("SELECT note FROM notes").fetchall() == [("mine",)]
@@ -73,6 +73,16 @@ def test_written_again_it_is_up_to_date_and_keeps_what_was_added(path: Path) -> 
     del schema["notes"]
     assert schema == hub.declarations()
     assert old[:16] == path.read_bytes()[:16]
+
+
+def test_a_table_of_somebody_s_in_a_hub_stays(path: Path) -> None:
+    hub.write(path.name)
+    with closing(apsw.Connection(str(path))) as db:
+        db.execute(f"DROP VIEW {hub.TAGS}; CREATE TABLE {hub.TAGS} AS SELECT 'mine' AS tag")
+    with pytest.raises(dovtab.SettingsError, match="a table droplet_tags of its own"):
+        hub.write(path.name)
+    with closing(sqlite3.connect(path)) as db:
+        assert db.execute(f"SELECT tag FROM {hub.TAGS}").fetchall() == [("mine",)]
 
 
 def a_database(path: Path) -> None:

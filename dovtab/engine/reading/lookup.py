@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import NoReturn
 
 from dovtab.api.pages import PER_PAGE_MAX
-from dovtab.engine.reading.planner import Argument
+from dovtab.engine.reading.planner import BESIDE_PATTERN, Argument
 from dovtab.engine.reading.refusal import EVERYTHING, why_refused
 from dovtab.engine.reading.shown import only_shown
 from dovtab.engine.reading.times import check_comparable
@@ -55,7 +55,11 @@ class Lookup:
 
 
 def lookup(
-    table: Table, arguments: Sequence[Argument], argv: Sequence[Value], sql: str = ""
+    table: Table,
+    arguments: Sequence[Argument],
+    argv: Sequence[Value],
+    sql: str = "",
+    name: str = "",
 ) -> Lookup | None:
     """What these values look for; None when no row can match.
 
@@ -64,14 +68,15 @@ def lookup(
         argv: the values; a set for an IN that comes all at once, in which
             NULLs and texts may still be. apsw gives None for an empty set.
         sql: the statement's text.
+        name: what the table is called in it.
 
     Raises:
         ArgumentError: a value that no request can carry, such as page 0, a time that
             does not compare, or a question that the API does not answer.
     """
-    bound = [argument.name for argument in arguments if argument.how not in "!?~"]
+    bound = [argument.name for argument in arguments if argument.how[0] not in "!?~"]
     looked_at = [a.name for a in arguments if a.how == "?" and a.name != LIMITED]
-    if looked_at and not only_shown(sql, table, bound):
+    if looked_at and not only_shown(sql, table, name, bound):
         _refuse(table, looked_at[0])
     for argument in arguments:
         if argument.how == "!":
@@ -80,8 +85,9 @@ def lookup(
     given = zip((a for a in arguments if a.how != "?"), argv, strict=True)
     sought: list[tuple[Argument, Value]] = []
     for argument, value in given:
-        if argument.how == "~":
-            check_comparable(table, argument.name, _values(value))
+        if argument.how.startswith("~"):
+            beside = argument.how == BESIDE_PATTERN
+            check_comparable(table, argument.name, _values(value), beside_pattern=beside)
         else:
             sought.append((argument, value))
     keys: dict[tuple[str, ...], set[int]] = {}

@@ -52,6 +52,8 @@ GET_COST, LIST_COST, ACCOUNT_COST, REFUSED_COST = 1e3, 1e4, 1e12, 1e99
 # Of two plans of a join that cost the same SQLite forgets the one that needs more tables
 # before it, and so would not show what it compares with. It cannot tell 7 % apart.
 COST_OF_TIME = 0.9
+# How a time is looked at that SQLite may have made of a pattern.
+BESIDE_PATTERN = "~~"
 ROWS_IN_LIST, ROWS_IN_PAGE, ROWS_IN_ACCOUNT, VALUES_IN_SET = 50, 200, 1_000_000, 25
 
 
@@ -77,7 +79,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Argument:
-    """What one value of xFilter's argv is: a column and ``=``, ``is``, ``[]`` or ``~``."""
+    """What one value of xFilter's argv is: a column and ``=``, ``is``, ``[]``, ``~`` or ``~~``."""
 
     name: str
     how: str
@@ -231,8 +233,8 @@ def _plan(
     sets = sum(1 for argument in arguments if argument.how == "[]")
     if sets and sets == len(arguments):
         cost, rows = cost * VALUES_IN_SET, rows * VALUES_IN_SET
-    for position, column in _compared_times(table, constraints):
-        arguments.append(Argument(column, "~"))
+    for position, argument in _compared_times(table, constraints):
+        arguments.append(argument)
         usages[position] = Usage(len(arguments), all_at_once=constraints[position].is_in)
         cost, rows = cost * COST_OF_TIME, max(1, int(rows * COST_OF_TIME))
     text = " ".join([*map(str, arguments), *(["limit?"] if few else [])])
@@ -247,16 +249,15 @@ def _plan(
 
 def _compared_times(
     table: Table, constraints: Sequence[Constraint]
-) -> Iterator[tuple[int, str]]:
-    """Where one of them compares a time with a value, and which."""
+) -> Iterator[tuple[int, Argument]]:
+    """Where one of them compares a time with a value, and how it is looked at."""
     like = {c.column for c in constraints if c.op in (LIKE, GLOB)}
     for position, constraint in enumerate(constraints):
         # To a pattern such as 2026-11-2% SQLite itself adds the two that it lies between.
-        if constraint.column in like and constraint.op in (GE, LT):
-            continue
+        beside = constraint.column in like and constraint.op in (GE, LT)
         is_compared = constraint.usable and constraint.op in COMPARISONS
         if is_compared and constraint.column in table.times:
-            yield position, constraint.column
+            yield position, Argument(constraint.column, BESIDE_PATTERN if beside else "~")
 
 
 def _argument(constraint: Constraint, *, at_once: bool) -> Argument:

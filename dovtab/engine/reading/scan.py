@@ -38,15 +38,19 @@ def scan(
     argv: Sequence[Value],
     fetch: Fetch,
     statement: Statement,
+    name: str = "",
 ) -> Iterator[list[Row]]:
     """The rows of a plan, page by page: the next page is asked for when it is taken.
+
+    Args:
+        name: what the table is called.
 
     Raises:
         ArgumentError: a value that no request can carry, such as page 0.
         DovtabError: while pages are taken, whatever keeps an answer away.
     """
     _, arguments = read_idx_str(idx_str)
-    sought = lookup(table, arguments, argv, statement.text)
+    sought = lookup(table, arguments, argv, statement.text, name)
     if sought is None:
         return iter(())
     reader = _Reader(table, sought, fetch, statement)

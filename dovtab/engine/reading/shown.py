@@ -27,27 +27,31 @@ _COUNT = re.compile(
     r"(?:\s+order\s+by\s+count\s+desc,\s*value)?\s+limit\s+\d+\s*",
     re.I | re.S,
 )
+_IN_TABLE = re.compile(r"\bin\s*+(?!\()", re.I)
 _OTHERS = frozenset({"select", "from", "join", "union", "except", "intersect"})
 
 
-def only_shown(sql: str, table: Table, bound: Collection[str] = ()) -> bool:
+def only_shown(sql: str, table: Table, name: str, bound: Collection[str] = ()) -> bool:
     """Whether it names columns of this table alone, and these not in a term.
 
     Args:
+        name: what this table is called.
         bound: the columns that a request has its values from.
 
     >>> from dovtab.resources import DROPLETS
-    >>> only_shown('select id, page from droplets where "status" = :p0 limit 101', DROPLETS)
+    >>> only_shown('select id, page from droplets where "status" = :p0 limit 101', DROPLETS, "droplets")
     True
-    >>> only_shown("SELECT id, page FROM droplets WHERE id = 1 OR page > 2", DROPLETS)
+    >>> only_shown("SELECT id, page FROM droplets WHERE id = 1 OR page > 2", DROPLETS, "droplets")
     False
-    >>> only_shown("SELECT id, page FROM droplets JOIN v", DROPLETS)
+    >>> only_shown("SELECT id, page FROM droplets JOIN v", DROPLETS, "droplets")
     False
     """
     count = _COUNT.fullmatch(sql)
     found = _LIST.fullmatch(count[3].rstrip() if count else sql)
-    if found is None or found[1].strip('"[]`').lower() != table.name:
+    if found is None or found[1].strip('"[]`').lower() != name.lower():
         return False
+    if _IN_TABLE.search(found[2]):
+        return False  # What a view of that name compares is nowhere in this text.
     named = set(re.findall(r"\w+", found[2].lower()))
     return named.isdisjoint({*_OTHERS, *of_request(table)} - set(bound))
 

@@ -25,12 +25,15 @@ from dovtab.resources import Table
 _FORM = "0000-00-00T00:00:00Z"
 _DIGITS = str.maketrans("123456789", "0" * 9)
 _FRACTION = re.compile(r"(?<=T[0-9]{2}:[0-9]{2}:[0-9]{2})\.[0-9]+")
-# Each ends with a whole number: 2026-11-2 would be the twenties.
+# Each ends with a whole number: 2026-11-2 would be the twenties. And one that lacks but its
+# zone is no beginning: whoever writes a second means that one.
 _COMPARABLE = frozenset(
-    _FORM[:n] for n in range(1, len(_FORM) + 1) if _FORM[n - 1 : n + 1] != "00"
+    _FORM[:n] for n in range(1, len(_FORM) + 1) if _FORM[n - 1 : n + 1] not in ("00", "0Z")
 )
 # A number, a date or time in any other form, a modifier such as -7 days: SQLite's date
 # functions and `since` take them.
+# Which SQLite makes of no pattern that anything matches.
+_SURELY_WRONG = re.compile(r"\s*\d{4}-\d\d-\d\d \d\d:\d\d", re.ASCII)
 _MEANS_TIME = re.compile(r"\s*([+-]?\.?\d|now\s*$)", re.ASCII | re.IGNORECASE)
 
 
@@ -51,15 +54,20 @@ def is_comparable(value: SqlValue) -> bool:
     return value is None
 
 
-def check_comparable(table: Table, column: str, values: Iterable[SqlValue]) -> None:
+def check_comparable(
+    table: Table, column: str, values: Iterable[SqlValue], *, beside_pattern: bool = False
+) -> None:
     """Look at what a column that holds a time is compared with.
 
     Args:
         values: more than one for an IN.
+        beside_pattern: SQLite may have made them of what LIKE or GLOB looks for.
 
     Raises:
         ArgumentError: the rows would be wrong ones.
     """
+    if beside_pattern:
+        values = [v for v in values if not isinstance(v, str) or _SURELY_WRONG.match(v)]
     wrong = sorted(_shown(one) for one in values if not is_comparable(one))
     if wrong:
         since, of_since = table.reads.since or ("", "")

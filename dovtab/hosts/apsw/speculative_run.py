@@ -82,6 +82,8 @@ class _SpeculativeRun:
     def run(self) -> str:
         connection = self._connection
         cursor = connection.cursor()
+        # It is one of ours: where there is a user's, nothing is run.
+        self._own = connection.authorizer
         # The connection's own would note this as if it were a statement of the user's.
         cursor.exec_trace = lambda *begun: True
         try:
@@ -101,7 +103,7 @@ class _SpeculativeRun:
         except Exception:
             return self._alone
         finally:
-            connection.authorizer = None
+            connection.authorizer = self._own
             self._trace.speculative = None
             cursor.close(True)
         return self._alone
@@ -109,7 +111,7 @@ class _SpeculativeRun:
     def _begins(self, authorizer: Authorizer) -> bool:
         """Called when it is prepared; whether it may run."""
         # From here on it is in nobody's way.
-        self._connection.authorizer = None
+        self._connection.authorizer = self._own
         cursor = self._connection.cursor()
         cursor.exec_trace = lambda *begun: True
         if not self._safe_tables.all_safe(cursor, authorizer.used):

@@ -114,8 +114,10 @@ class Trace:
         return len(names) if isinstance(names, list) else 0
 
     def _statement(self, event: dict[str, Any]) -> Statement:
-        sql, begun, self._begun = event["sql"], self._begun, None
-        bindings = begun[1] if begun is not None and sql in begun[0] else None
+        sql, begun, bindings = event["sql"], self._begun, None
+        # What comes in between is told of by nobody: a BEGIN of ours.
+        if begun is not None and sql in begun[0]:
+            bindings, self._begun = begun[1], None
         return Statement(sql, reads=event["readonly"], bindings=bindings)
 
 

@@ -9,6 +9,7 @@ Source: https://peps.python.org/pep-0249/#connection-objects
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import TracebackType
@@ -22,6 +23,7 @@ from dovtab.engine.sql import first_words
 from dovtab.hosts.apsw.connection import Connection as ApswConnection
 from dovtab.hosts.apsw.connection import attach
 from dovtab.hosts.dbapi import errors
+from dovtab.hosts.dbapi.closed import Closed
 from dovtab.hosts.dbapi.cursor import Cursor
 from dovtab.hosts.dbapi.errors import ProgrammingError, translated
 from dovtab.resources import TABLES
@@ -61,8 +63,10 @@ class Connection:
         isolation_level: str | None,
         read_only: bool,
         schema: str | None,
+        check_same_thread: bool,
     ) -> None:
         self._is_closed = False
+        self._thread = threading.get_ident() if check_same_thread else None
         self.isolation_level = isolation_level
         with translated():
             self.apsw: apsw.Connection = _open(os.fspath(database), read_only=read_only)
@@ -117,7 +121,8 @@ class Connection:
     def cursor(self) -> Cursor:
         """A new one."""
         self.check_open()
-        return Cursor(self)
+        with translated():
+            return Cursor(self)
 
     def execute(self, operation: str, parameters: object = ()) -> Cursor:
         """Run a statement in a cursor of its own, and give that."""
@@ -140,14 +145,21 @@ class Connection:
         self._end("ROLLBACK")
 
     def close(self) -> None:
-        """Close it; what was not committed is rolled back."""
+        """Close it; what was not committed is rolled back.
+
+        Raises:
+            ProgrammingError: another thread is using it.
+        """
         if not self._is_closed:
+            self.check_open()
+            with translated():
+                self.apsw.close(True)
             self._is_closed = True
-            self.apsw.close(True)
 
     def interrupt(self) -> None:
         """End what it is doing, from another thread: that raises an OperationalError."""
-        self.check_open()
+        if self._is_closed:
+            raise ProgrammingError("the connection is closed")
         self.apsw.interrupt()
 
     def create_function(
@@ -179,16 +191,21 @@ class Connection:
         if self.autocommit or self.apsw.in_transaction or first not in _BEGINS:
             return
         if first == "savepoint" or not reads:
-            self.apsw.execute(f"BEGIN {self._isolation_level}")
+            cursor = self.apsw.cursor()
+            # The statement that it is for has been told of already.
+            cursor.exec_trace = lambda *begun: True
+            cursor.execute(f"BEGIN {self._isolation_level}")
 
     def check_open(self) -> None:
         """See that it is.
 
         Raises:
-            ProgrammingError: it is closed.
+            ProgrammingError: it is closed, or another thread's.
         """
         if self._is_closed:
             raise ProgrammingError("the connection is closed")
+        if self._thread not in (None, threading.get_ident()):
+            raise ProgrammingError("the connection is of another thread, and for that alone")
 
     def _end(self, sql: str) -> None:
         self.check_open()
@@ -199,7 +216,7 @@ class Connection:
 
 def _open(database: str, *, read_only: bool) -> ApswConnection:
     flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
-    if not read_only:
+    if not read_only or database == ":memory:":
         return ApswConnection(database, flags=flags)
     # Of the connection as a whole that would hold for what is attached, too.
     uri = f"file:{quote(str(Path(database).absolute()))}?mode=ro"
@@ -207,12 +224,9 @@ def _open(database: str, *, read_only: bool) -> ApswConnection:
 
 
 def _declare(connection: apsw.Connection, schema: str) -> None:
-    """The tables in a database of their own, for who lists tables; and attach no more.
-
-    Nothing of it comes into a file.
-    """
+    """The tables in a database of their own, for who lists tables; nothing of it comes into a file."""
     quoted = '"' + schema.replace('"', '""') + '"'
     connection.execute(f"ATTACH ':memory:' AS {quoted}")
     for table in TABLES:
         connection.execute(f"CREATE VIRTUAL TABLE {quoted}.{table.name} USING {table.name}")
-    connection.limit(apsw.SQLITE_LIMIT_ATTACHED, 1)
+    connection.authorizer = Closed(schema)

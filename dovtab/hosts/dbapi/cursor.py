@@ -8,20 +8,19 @@ Source: https://peps.python.org/pep-0249/#cursor-objects
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Protocol
 
 import apsw
 
-from dovtab.engine.sql import first_words
-from dovtab.hosts.dbapi.errors import ProgrammingError, translated
+from dovtab.engine.sql import first_words, is_nothing
+from dovtab.hosts.dbapi.errors import Error, ProgrammingError, translated
 from dovtab.hosts.dbapi.values import bindings, type_code
 
 Row = tuple[Any, ...]
 Description = tuple[tuple[str, str | None, None, None, None, None, None], ...]
-_NOTHING = re.compile(r"(?:[\s;]|--[^\n]*|/\*.*?(?:\*/|\Z))*", re.S)
 _CHANGES_ROWS = frozenset({"insert", "replace", "update", "delete", "with"})
 
 
@@ -46,7 +45,8 @@ class Cursor:
         description: of each column its name, and its type if that is certain; None if the
             last statement gives no rows.
         rowcount: how many rows the last statement has changed; -1: it was no such one.
-        lastrowid: of the row that an INSERT has made: of an action, its id.
+        lastrowid: of the row that an INSERT has made; an action has its id from RETURNING,
+            or from ``dovtab_posts`` when it was sent.
     """
 
     arraysize = 1
@@ -72,7 +72,7 @@ class Cursor:
         Raises:
             Error: it cannot be run; whatever keeps an answer away.
         """
-        self._run(operation, bindings(parameters))
+        self._run(operation, parameters)
         return self
 
     def executemany(self, operation: str, seq_of_parameters: Iterable[object]) -> Cursor:
@@ -85,7 +85,7 @@ class Cursor:
         changed = 0
         self._forget()
         for parameters in seq_of_parameters:
-            self._run(operation, bindings(parameters), gives_rows=False)
+            self._run(operation, parameters, gives_rows=False)
             changed += max(self.rowcount, 0)
         self.rowcount = changed
         return self
@@ -137,18 +137,20 @@ class Cursor:
     ) -> None:
         self.close()
 
-    def _run(self, sql: str, values: Any, *, gives_rows: bool = True) -> None:
+    def _run(self, sql: str, parameters: object, *, gives_rows: bool = True) -> None:
         self._check_open()
         self._forget()
         self._text, self._gives_rows = sql, gives_rows
         try:
-            self._execute(sql, values)
+            self._execute(sql, parameters)
         except BaseException:
-            self._forget()
+            with suppress(Error):
+                self._forget()
             raise
 
-    def _execute(self, sql: str, values: Any) -> None:
+    def _execute(self, sql: str, parameters: object) -> None:
         with translated():
+            values = bindings(parameters)
             self._cursor = self.connection.apsw.cursor()
             self._cursor.exec_trace = self._begins
             self._cursor.execute(sql, values)
@@ -163,18 +165,22 @@ class Cursor:
 
     def _begins(self, cursor: apsw.Cursor, sql: str, values: Any) -> bool:
         """An execution tracer: the statement has been prepared, and has not begun."""
-        if _NOTHING.fullmatch(sql):
+        if is_nothing(sql):
             return True  # A comment at the end.
-        if not _NOTHING.fullmatch(self._text[len(sql) :]):
+        if not is_nothing(self._text[len(sql) :]):
             raise ProgrammingError("one statement at a time")
         columns = cursor.get_description()
         if columns and not self._gives_rows:
             raise ProgrammingError("executemany takes no statement that gives rows")
         self.description = _description(columns) if columns else None
         self._is_change = not cursor.is_readonly and first_words(sql)[0] in _CHANGES_ROWS
-        self.connection.begin_if_needed(sql, reads=cursor.is_readonly)
+        # It looks into the schema: after BEGIN that would be a lock that keeps others from
+        # theirs, and SQLite would not wait for its own.
         tracer = self.connection.apsw.exec_trace
-        return tracer is None or tracer(cursor, sql, values)
+        goes_on = tracer is None or tracer(cursor, sql, values)
+        if goes_on:
+            self.connection.begin_if_needed(sql, reads=cursor.is_readonly)
+        return goes_on
 
     def _fetch(self) -> Iterator[Row]:
         self._check_open()
@@ -185,8 +191,14 @@ class Cursor:
     def _fetched(self) -> Iterator[Row]:
         rows = self._rows
         while rows is self._rows:
-            with translated():
-                row = next(rows, None)
+            try:
+                with translated():
+                    row = next(rows, None)
+            except BaseException:
+                # Nobody shall take it for the end.
+                with suppress(Error):
+                    self._forget()
+                raise
             if row is None:
                 return
             yield row
@@ -197,7 +209,8 @@ class Cursor:
         self._is_change, self._gives_rows = False, True
         self._rows = iter(())
         # What has not been read of the last statement is not wanted any more.
-        self._cursor.close(True)
+        with translated():
+            self._cursor.close(True)
 
     def _check_open(self) -> None:
         self.connection.check_open()

@@ -62,6 +62,7 @@ _OURS: tuple[tuple[type[Exception], type[Error]], ...] = (
     (ArgumentError, ProgrammingError),
     (SettingsError, ProgrammingError),
     (DovtabError, OperationalError),
+    (apsw.AuthError, NotSupportedError),
     (apsw.ConstraintError, IntegrityError),
     (apsw.MismatchError, DataError),
     (apsw.TooBigError, DataError),

@@ -83,7 +83,7 @@ def bindings(parameters: object) -> Any:
     )
 
 
-def adapted(value: object) -> object:
+def adapted(value: Any) -> object:
     """As SQLite takes it; what it has no type for is left for it to refuse.
 
     >>> zone = datetime.timezone(datetime.timedelta(hours=2))
@@ -105,5 +105,9 @@ def adapted(value: object) -> object:
         return value.isoformat()
     # What pandas makes its rows of: numpy's scalars, which know Python's value.
     if getattr(value, "ndim", None) == 0 and hasattr(value, "item"):
-        return adapted(value.item())
+        if getattr(value.dtype, "kind", "") == "M":
+            # Of billionths of a second it would be a number.
+            value = value.astype("datetime64[us]")
+        found = value.item()
+        return found if type(found) is type(value) else adapted(found)
     return operator.index(value) if isinstance(value, numbers.Integral) else value

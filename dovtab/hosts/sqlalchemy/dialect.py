@@ -11,14 +11,17 @@ https://docs.sqlalchemy.org/en/20/core/connections.html#registering-new-dialects
 from __future__ import annotations
 
 import os
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import exc
+from sqlalchemy import exc, types
+from sqlalchemy.dialects.sqlite import DATETIME
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.engine import URL
 
 from dovtab.api.settings import resolve
 from dovtab.errors import SettingsError
+from dovtab.hosts.dbapi.values import adapted
 from dovtab.resources import TABLES, Table
 
 SCHEMA = "digitalocean"
@@ -28,12 +31,41 @@ _NOT_IN_URL = frozenset({"token", "api_url"})
 _OURS = {table.name: table for table in TABLES}
 
 
+class DateTime(DATETIME):
+    """SQLite's, but that a moment which knows its zone is written as DigitalOcean writes it."""
+
+    def bind_processor(self, dialect: Any) -> Any:
+        """From Python to SQLite."""
+        plain = super().bind_processor(dialect)
+
+        def process(value: Any) -> Any:
+            has_zone = getattr(value, "tzinfo", None) is not None
+            return adapted(value) if has_zone or plain is None else plain(value)
+
+        return process
+
+    def result_processor(self, dialect: Any, coltype: Any) -> Any:
+        """From SQLite to Python."""
+        plain = super().result_processor(dialect, coltype)
+
+        def process(value: Any) -> Any:
+            if isinstance(value, str) and value.endswith("Z"):
+                return datetime.fromisoformat(value)
+            return value if plain is None else plain(value)
+
+        return process
+
+
 class DovtabDialect(SQLiteDialect_pysqlite):
     """What SQLAlchemy calls; 1.4 and 2.x."""
 
     name = "dovtab"
     driver = "apsw"
     supports_statement_cache = True
+    colspecs = SQLiteDialect_pysqlite.colspecs | {
+        types.DateTime: DateTime,
+        types.TIMESTAMP: DateTime,
+    }
 
     @classmethod
     def import_dbapi(cls) -> Any:
@@ -64,7 +96,13 @@ class DovtabDialect(SQLiteDialect_pysqlite):
                 f"{name} is not taken from a URL, which is shown and stored: set"
                 f" DIGITALOCEAN_{name.upper()}, or pass it in connect_args"
             )
-        arguments: dict[str, Any] = {"schema": SCHEMA}
+        # In memory each thread has a connection of its own, which SQLAlchemy's pool would
+        # close for others, unless that is refused.
+        database = url.database or ":memory:"
+        arguments: dict[str, Any] = {
+            "schema": SCHEMA,
+            "check_same_thread": database == ":memory:",
+        }
         mode = given.pop("mode", "rwc")
         if mode not in ("ro", "rwc"):
             raise exc.ArgumentError("mode is ro: nothing is written to the file; or rwc")
@@ -77,7 +115,7 @@ class DovtabDialect(SQLiteDialect_pysqlite):
             resolve(dict(given), os.getenv)
         except SettingsError as error:
             raise exc.ArgumentError(str(error)) from None
-        return [url.database or ":memory:"], arguments | given
+        return [database], arguments | given
 
     def is_disconnect(self, e: Exception, connection: Any, cursor: Any) -> bool:
         """Whether a connection is of no use any more."""

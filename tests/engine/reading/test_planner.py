@@ -298,12 +298,12 @@ def test_a_time_is_only_looked_at(
             assert usage == other
 
 
-def test_what_sqlite_adds_to_a_pattern_is_not_looked_at() -> None:
+def test_what_sqlite_adds_to_a_pattern_is_looked_at_as_such() -> None:
     """LIKE '2026-11-1%' lies between 2026-11-1 and 2026-11-2."""
     bounds = [Constraint("started_at", op) for op in (GE, LT)]
-    for more, arguments in (([], 2), ([Constraint("started_at", LIKE)], 0)):
+    for more, how in (([], "~"), ([Constraint("started_at", LIKE)], "~~")):
         chosen = plan(RESOURCE, [*bounds, *more], ordered=False)
-        assert len(read_idx_str(chosen.idx_str)[1]) == arguments
+        assert [argument.how for argument in read_idx_str(chosen.idx_str)[1]] == [how] * 2
 
 
 @pytest.mark.parametrize(

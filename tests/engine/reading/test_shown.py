@@ -110,15 +110,30 @@ def test_what_may_compare_them_is_refused(
 
 
 def test_a_table_by_another_name_is_not_known_to_be_ours() -> None:
-    assert only_shown(EVERY, DROPLET_ACTIONS)
-    assert only_shown(EVERY.replace("FROM ", 'FROM "temp".'), DROPLET_ACTIONS)
-    assert not only_shown(EVERY.replace("FROM droplet", "FROM old_droplet"), DROPLET_ACTIONS)
-    assert not only_shown("", DROPLET_ACTIONS)
+    assert only_shown(EVERY, DROPLET_ACTIONS, "droplet_actions")
+    assert only_shown(
+        EVERY.replace("FROM ", 'FROM "temp".'), DROPLET_ACTIONS, "droplet_actions"
+    )
+    assert not only_shown(
+        EVERY.replace("FROM droplet", "FROM old_droplet"), DROPLET_ACTIONS, "droplet_actions"
+    )
+    assert not only_shown("", DROPLET_ACTIONS, "droplet_actions")
 
 
 def test_a_long_statement_is_looked_at_once() -> None:
     """No way to read it is tried twice for each of its columns."""
     assert not only_shown(
-        "SELECT " + "a, " * 50_000 + "(b) FROM droplet_actions", DROPLET_ACTIONS
+        "SELECT " + "a, " * 50_000 + "(b) FROM droplet_actions",
+        DROPLET_ACTIONS,
+        "droplet_actions",
     )
-    assert not only_shown("SELECT a AS b, count(*) AS n FROM (" * 5_000, DROPLET_ACTIONS)
+    assert not only_shown(
+        "SELECT a AS b, count(*) AS n FROM (" * 5_000, DROPLET_ACTIONS, "droplet_actions"
+    )
+
+
+@pytest.mark.parametrize("term", ["id IN seen", "id NOT  IN seen", "id in [seen]", 'id IN "x"'])
+def test_what_a_view_compares_is_not_to_be_seen(term: str) -> None:
+    assert not only_shown(f"{EVERY} WHERE {term}", DROPLET_ACTIONS, "droplet_actions")
+    assert only_shown(f"{EVERY} WHERE id IN (1, 2)", DROPLET_ACTIONS, "droplet_actions")
+    assert not only_shown(EVERY, DROPLET_ACTIONS, "fleet")

@@ -10,8 +10,8 @@ from dovtab.errors import ArgumentError
 from dovtab.resources import DROPLET_ACTIONS, DROPLETS, Table
 
 TIME = "2026-11-24T10:00:00Z"
-# Where a number ends.
-ENDS = (4, 5, 7, 8, 10, 11, 13, 14, 16, 17, 19, 20)
+# Where a number ends, but for a second that lacks its zone.
+ENDS = (4, 5, 7, 8, 10, 11, 13, 14, 16, 17, 20)
 
 
 def test_a_time_of_the_api_s_and_its_beginnings_compare() -> None:
@@ -22,7 +22,6 @@ def test_a_time_of_the_api_s_and_its_beginnings_compare() -> None:
     "value",
     [
         "2026-11-24T10:00:00.5Z",  # What dovtab_posts has, and JavaScript's toISOString().
-        "2026-11-24T10:00:00.123456",
         None,
         "",
         "soon",

@@ -171,6 +171,16 @@ def test_a_table_that_hides_ours_is_told_of(connection: dbapi.Connection) -> Non
         connection.execute("SELECT * FROM droplet_actions")
 
 
+def test_after_an_error_nobody_takes_the_rest_for_the_end(
+    simulator: Simulator, connection: dbapi.Connection
+) -> None:
+    cursor = connection.execute("SELECT id FROM droplet_actions WHERE droplet_id = 3164444")
+    simulator.fault(Fault("status", status=403, times=None))
+    for _ in range(2):
+        with pytest.raises(dbapi.Error):
+            cursor.fetchall()
+
+
 # Values
 
 
@@ -201,6 +211,8 @@ def test_numbers_of_numpy() -> None:
     connection = dbapi.connect()
     values = (numpy.int64(7), numpy.float32(0.5), numpy.bool_(True), numpy.float64(1.5))
     assert connection.execute("SELECT ?, ?, ?, ?", values).fetchone() == (7, 0.5, 1, 1.5)
+    at = numpy.datetime64("2026-11-20T10:00:00", "ns")
+    assert connection.execute("SELECT ?", (at,)).fetchone() == ("2026-11-20 10:00:00",)
     connection.close()
 
 
@@ -307,7 +319,96 @@ def test_another_thread_interrupts_it(
     timer.join()
 
 
+def test_threads_at_once_are_an_error_of_pep_249(
+    simulator: Simulator, connection: dbapi.Connection
+) -> None:
+    simulator.latency = 0.3
+    failed: list[Exception] = []
+
+    def ask() -> None:
+        try:
+            connection.execute("SELECT count(*) FROM droplet_actions").fetchall()
+        except Exception as error:
+            failed.append(error)
+
+    threads = [threading.Thread(target=ask) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    try:
+        connection.close()
+    except dbapi.Error as error:
+        failed.append(error)
+    for thread in threads:
+        thread.join()
+    assert all(isinstance(error, dbapi.Error) for error in failed)
+
+
+def test_a_connection_may_be_for_one_thread() -> None:
+    connection = dbapi.connect(check_same_thread=True)
+    said: list[str] = []
+
+    def use() -> None:
+        for act in (connection.close, connection.cursor):
+            with pytest.raises(dbapi.ProgrammingError) as caught:
+                act()
+            said.append(str(caught.value))
+
+    thread = threading.Thread(target=use)
+    thread.start()
+    thread.join()
+    assert said == ["the connection is of another thread, and for that alone"] * 2
+    connection.close()
+
+
 # Transactions
+
+
+@pytest.mark.parametrize(
+    "before", ["/* app */ ", "-- app\n", ";", " ; /* a */;", "\ufeff", "/**/"]
+)
+def test_whatever_comes_before_a_statement_is_none(simulator: Simulator, before: str) -> None:
+    connection = acting(simulator)
+    connection.execute("CREATE TABLE t(x)")
+    connection.commit()
+    sql = "INSERT INTO droplet_actions(droplet_id, type) VALUES (3164444, 'reboot')"
+    connection.execute(before + sql)
+    assert connection.execute(before + "INSERT INTO t VALUES (1) RETURNING x").fetchall() == [
+        (1,)
+    ]
+    connection.rollback()
+    assert connection.execute(before + "SELECT count(*) AS n FROM t").fetchall() == [(0,)]
+    for more in ("SELECT 1; /* x */ COMMIT", f"SELECT 1;{before}DELETE FROM t"):
+        with pytest.raises(dbapi.ProgrammingError, match="one statement"):
+            connection.execute(more)
+    assert not [r for r in simulator.requests if r.method == "POST"]
+    connection.close()
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "INSERT INTO t SELECT id FROM droplet_actions LIMIT 1",
+        "INSERT INTO t SELECT count(*) FROM dovtab_requests",
+    ],
+)
+def test_it_waits_for_who_has_the_file_locked(
+    simulator: Simulator, tmp_path: Path, sql: str
+) -> None:
+    simulator.account.populate(droplets=1, actions=1)
+    path = tmp_path / "x.db"
+    settings = {"token": simulator.token, "api_url": simulator.url}
+    connection, other = (dbapi.connect(path, timeout=20, **settings) for _ in range(2))
+    other.execute("CREATE TABLE t(x)")
+    other.commit()
+    other.execute("INSERT INTO t VALUES (0)")
+    timer = threading.Timer(0.3, other.commit)
+    timer.start()
+    connection.execute(sql)
+    connection.commit()
+    timer.join()
+    assert connection.execute("SELECT count(*) FROM t").fetchone() == (2,)
+    connection.close()
+    other.close()
 
 
 @pytest.mark.parametrize(
@@ -439,7 +540,7 @@ def test_declared_tables_are_in_no_file(simulator: Simulator, tmp_path: Path) ->
     assert listed == [("droplet_actions",), ("droplets",)]
     connection.execute("CREATE TABLE mine(x)")
     connection.commit()
-    with pytest.raises(dbapi.OperationalError, match="too many attached"):
+    with pytest.raises(dbapi.NotSupportedError, match="authoriz"):
         connection.execute("ATTACH ? AS other", (os.fspath(tmp_path / "other.db"),))
     with pytest.raises(dbapi.OperationalError, match="not authorized"):
         connection.execute("SELECT load_extension('x')").fetchall()

@@ -6,11 +6,14 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
 from sqlalchemy import (
     Column,
+    DateTime,
     Engine,
     Integer,
     MetaData,
@@ -20,7 +23,7 @@ from sqlalchemy import (
     select,
     text,
 )
-from sqlalchemy.exc import ArgumentError, NotSupportedError, OperationalError
+from sqlalchemy.exc import ArgumentError, NotSupportedError, OperationalError, ProgrammingError
 
 import dovtab.dbapi
 from dovtab.resources import DROPLET_ACTIONS, DROPLETS
@@ -129,15 +132,24 @@ def test_nothing_of_it_comes_into_the_file(engine: Engine, tmp_path: Path) -> No
             "INSERT INTO droplet_actions(droplet_id, type) VALUES (3164444, 'reboot')",
             NotSupportedError,
         ),
-        ("ATTACH 'other.db' AS other", OperationalError),
+        ("ATTACH 'other.db' AS other", NotSupportedError),
+        ("DETACH digitalocean", NotSupportedError),
+        ("VACUUM INTO 'other.db'", NotSupportedError),
+        ("CREATE TABLE digitalocean.mine(x)", NotSupportedError),
+        ("CREATE VIEW digitalocean.mine AS SELECT 1", NotSupportedError),
+        ("DROP TABLE digitalocean.droplets", NotSupportedError),
+        ("ALTER TABLE digitalocean.droplets RENAME TO mine", NotSupportedError),
+        ("PRAGMA writable_schema = 1", NotSupportedError),
+        ("PRAGMA temp_store_directory = '/'", NotSupportedError),
         ("SELECT load_extension('other')", OperationalError),
     ],
 )
 def test_what_a_visitor_must_not_do(
     simulator: Simulator, engine: Engine, sql: str, kind: type[Exception]
 ) -> None:
-    with engine.connect() as connection, pytest.raises(kind):
-        connection.execute(text(sql))
+    for more in ({}, {"isolation_level": "AUTOCOMMIT"}):
+        with engine.connect().execution_options(**more) as connection, pytest.raises(kind):
+            connection.execute(text(sql))
     assert not [r for r in simulator.requests if r.method == "POST"]
 
 
@@ -186,6 +198,40 @@ def test_a_wrong_url_is_said_at_once(url: str, says: str) -> None:
         create_engine(url)
     assert "\n" not in str(caught.value)
     assert "secret" not in str(caught.value)
+
+
+def test_a_moment_that_knows_its_zone_compares(engine: Engine) -> None:
+    at = Column("started_at", DateTime(timezone=True))
+    actions = Table("droplet_actions", MetaData(), Column("id", Integer), at)
+    with engine.connect() as connection:
+        moments = connection.execute(select(actions.c.started_at)).scalars().all()
+        middle = sorted(moments)[450].astimezone(timezone(timedelta(hours=5)))
+        later = select(actions.c.id).where(actions.c.started_at >= middle)
+        found = len(connection.execute(later).all())
+        assert found == sum(moment >= middle for moment in moments)
+        with pytest.raises(ProgrammingError, match="does not compare"):
+            connection.execute(later.where(actions.c.started_at < datetime(2026, 1, 1)))
+
+
+def test_moments_come_back_as_they_went(engine: Engine) -> None:
+    kept = Table("kept", MetaData(), Column("at", DateTime))
+    moments = [datetime(2026, 11, 24, 10, tzinfo=UTC), datetime(2026, 11, 24, 10)]
+    with engine.begin() as connection:
+        kept.create(connection)
+        connection.execute(kept.insert(), [{"at": moment} for moment in moments])
+        assert connection.execute(select(kept.c.at)).scalars().all() == moments
+
+
+def test_threads_have_databases_in_memory_of_their_own() -> None:
+    engine = create_engine("dovtab://")
+
+    def ask(_: int) -> int | None:
+        with engine.connect() as connection:
+            return connection.execute(text("SELECT count(*) FROM dovtab_requests")).scalar()
+
+    with ThreadPoolExecutor(8) as threads:
+        assert list(threads.map(ask, range(200))) == [0] * 200
+    engine.dispose()
 
 
 def test_savepoints_and_autocommit(engine: Engine) -> None:

@@ -272,9 +272,12 @@ static void write_hello(Writer *hello, int may_act) {
         }
     }
     if (!may_act) {
+        /* Nor shall strangers read what others have done. */
         write_text(hello, "DOVTAB_ALLOW_ACTIONS");
         write_text(hello, "0");
-        count++;
+        write_text(hello, "DOVTAB_LOG");
+        write_text(hello, "off");
+        count += 2;
     }
     set_count(hello, at, count);
 }
