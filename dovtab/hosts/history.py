@@ -14,7 +14,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 
 from dovtab.api.clock import Clock, SystemClock
-from dovtab.api.contexts import all_contexts
+from dovtab.api.contexts import all_contexts, context_names, variable_of
 from dovtab.api.settings import Settings
 from dovtab.engine.account import Account
 from dovtab.engine.history.reading import Reading
@@ -79,7 +79,7 @@ def refresh(
 
     Raises:
         SettingsError: the file cannot be used, or is in use, or has another account of that
-            name.
+            name, or this one under another.
         DovtabError: whatever keeps an answer away. How far it has come is a note, the
             first, of it and of a KeyboardInterrupt.
     """
@@ -95,6 +95,12 @@ def refresh(
     ):
         known = file.known(name)
         reading = Reading(DROPLET_ACTIONS, api, statement, name, known, file.gather, full=full)
+        other = file.name_of(reading.source)
+        if other not in (None, name) and not known.listed:
+            raise SettingsError(
+                f"{path}: it has this account as '{other}', and would have it twice: go on with"
+                f" that name (--context NAME, account=)"
+            )
         began_at, whole_at = rfc3339(clock.time()), None
         try:
             reading.run()
@@ -186,7 +192,12 @@ def account_name(settings: Settings) -> str:
     'prod'
     """
     named = settings.context or settings.getenv("DIGITALOCEAN_CONTEXT")
-    return (named or DEFAULT_NAME).lower()
+    if not named:
+        return DEFAULT_NAME
+    # PROD-EU and prod_eu are one variable, and so one account.
+    names = context_names(settings.getenv, settings.variables)
+    same = [name for name in names if variable_of(name) == variable_of(named)]
+    return named.lower() if named.lower() in same or not same else same[0]
 
 
 def without_limit(settings: Settings) -> Settings:

@@ -112,6 +112,14 @@ class HistoryFile:
             source[0][0] if source else None,
         )
 
+    def name_of(self, source: str) -> str | None:
+        """What it calls the account that comes from there, if it has it."""
+        with self._telling():
+            if not self._is_there():
+                return None
+            row = self._db.execute(self._sql.name_of, (source,)).fetchone()
+        return None if row is None else str(row[0])
+
     def gather(self, rows: Sequence[Row]) -> None:
         """Take rows that are to come into it."""
         if rows:

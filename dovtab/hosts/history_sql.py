@@ -33,6 +33,7 @@ class HistorySql:
         open: of the rows, those that had not ended.
         latest: of the rows, some that came last: the id, and what never changes of it.
         source: where they came from.
+        name_of: what the account is called that came from there.
         count_new, count_ended: of what was gathered.
         write: bring it into the history.
         gone: one id is in the list no more.
@@ -92,6 +93,7 @@ class HistorySql:
             AND id IN ({self.listed}) ORDER BY id DESC LIMIT {_LATEST}"""
         self.others = f"SELECT id FROM main.{OTHERS} {_OF} AND what = 'other'"
         self.source = f"SELECT source FROM main.{ACCOUNTS} {_OF}"
+        self.name_of = f"SELECT account FROM main.{ACCOUNTS} WHERE source = ? ORDER BY account"
         self.counts = f"""SELECT (SELECT count(*) FROM main.{self.name} {_OF}),
             (SELECT count(*) FROM ({self.listed} UNION ALL {self.others}))"""
 

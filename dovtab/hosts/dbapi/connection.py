@@ -209,9 +209,24 @@ class Connection:
 
     def _end(self, sql: str) -> None:
         self.check_open()
-        with translated():
-            if self.apsw.in_transaction:
-                self.apsw.execute(sql)
+        try:
+            with translated():
+                if self.apsw.in_transaction:
+                    self.apsw.execute(sql)
+        except errors.OperationalError as error:
+            # Actions are sent before the file's own changes are written.
+            if isinstance(error.__cause__, apsw.BusyError) and self._has_sent():
+                raise errors.OperationalError(
+                    f"{error}; actions may have been sent: dovtab_posts has them. Call commit()"
+                    " again, which sends none twice, and do not repeat what asked for them"
+                ) from error.__cause__
+            raise
+
+    def _has_sent(self) -> bool:
+        (sent,) = (
+            self.apsw.execute("SELECT count(*) FROM dovtab_posts WHERE outcome = 'sent'").get,
+        )
+        return bool(sent)
 
 
 def _open(database: str, *, read_only: bool) -> ApswConnection:

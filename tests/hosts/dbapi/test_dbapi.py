@@ -506,6 +506,32 @@ def test_a_refused_action_is_an_error_of_commit(simulator: Simulator) -> None:
     connection.close()
 
 
+def test_a_commit_that_is_kept_waiting_says_what_was_sent(
+    simulator: Simulator, tmp_path: Path
+) -> None:
+    path = tmp_path / "x.db"
+    simulator.account.add_droplet(DROPLET)
+    settings = {"token": simulator.token, "api_url": simulator.url, "allow_actions": True}
+    connection = dbapi.connect(path, timeout=0.1, **settings)
+    connection.execute("CREATE TABLE t(x)")
+    connection.commit()
+    reader = dbapi.connect(path, isolation_level=None)
+    reader.execute("BEGIN")
+    reader.execute("SELECT * FROM t").fetchall()
+    connection.execute("INSERT INTO t VALUES (1)")
+    connection.execute(
+        f"INSERT INTO droplet_actions(droplet_id, type) VALUES ({DROPLET}, 'reboot')"
+    )
+    with pytest.raises(dbapi.OperationalError, match="may have been sent"):
+        connection.commit()
+    reader.execute("COMMIT")
+    connection.commit()
+    assert [r.method for r in simulator.requests].count("POST") == 1
+    assert reader.execute("SELECT * FROM t").fetchall() == [(1,)]
+    connection.close()
+    reader.close()
+
+
 def test_many_are_one_after_the_other() -> None:
     connection = dbapi.connect()
     connection.execute("CREATE TABLE t(x PRIMARY KEY)")

@@ -18,7 +18,7 @@ import apsw
 import pytest
 
 import dovtab
-from dovtab.api.settings import Settings
+from dovtab.api.settings import Settings, resolve
 from dovtab.hosts import history, history_file
 from dovtab.hosts.history import account_name
 from dovtab.hosts.run_alone import run_alone
@@ -124,6 +124,24 @@ def test_a_new_token_of_the_same_account_is_taken(kept: History) -> None:
     assert kept.refresh(token="third").requests == 3
     assert kept.refresh(token="third").requests == 1
     assert kept.rows() == kept.truth()
+
+
+def test_one_account_is_not_kept_under_two_names(kept: History) -> None:
+    fill(kept.simulator, 20)
+    kept.refresh(account="prod")
+    before = kept.query("SELECT * FROM dovtab_history")
+    with pytest.raises(dovtab.SettingsError, match="it has this account as 'prod'"):
+        kept.refresh()
+    assert kept.query("SELECT * FROM dovtab_history") == before
+    assert kept.refresh(account="prod").requests == 1
+
+
+@pytest.mark.parametrize("context", ["prod-eu", "PROD_EU", "Prod.EU"])
+def test_an_account_has_one_name_however_its_variable_is_written(
+    context: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DIGITALOCEAN_TOKEN_PROD_EU", "t")
+    assert history.account_name(resolve({"context": context}, os.getenv)) == "prod_eu"
 
 
 def test_an_account_without_actions_may_become_any(kept: History) -> None:
