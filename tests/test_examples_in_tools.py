@@ -103,3 +103,21 @@ def test_jupysql(simulator: Simulator, teams: dict[int, str], run: Run) -> None:
     printed = run("ipython", "--no-banner", "--colors=NoColor", example)
     newest = actions(simulator, teams)[:3]
     assert re.findall(r"\S+T\S+Z", printed) == [a.started_at for a in newest]
+
+
+NUMPY = """
+import numpy
+from dovtab import dbapi
+
+connection = dbapi.connect()
+values = numpy.int64(7), numpy.float32(0.5), numpy.bool_(True), numpy.float64(1.5)
+print(connection.execute("SELECT ?, ?, ?, ?", values).fetchone())
+times = numpy.datetime64("2026-11-20T10:00:00", "ns"), numpy.datetime64("NaT")
+print(connection.execute("SELECT ?, ?", times).fetchone())
+connection.close()
+"""
+
+
+def test_what_numpy_has_can_be_bound(run: Run) -> None:
+    printed = run("python", "-W", "error", "-c", NUMPY)
+    assert printed == "(7, 0.5, 1, 1.5)\n('2026-11-20 10:00:00', None)\n"

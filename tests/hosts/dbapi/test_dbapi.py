@@ -206,16 +206,6 @@ def test_values_that_sqlite_has_no_type_for(
     assert connection.execute("SELECT :v", {"v": value}).fetchone() == (stored,)
 
 
-def test_numbers_of_numpy() -> None:
-    numpy = pytest.importorskip("numpy")
-    connection = dbapi.connect()
-    values = (numpy.int64(7), numpy.float32(0.5), numpy.bool_(True), numpy.float64(1.5))
-    assert connection.execute("SELECT ?, ?, ?, ?", values).fetchone() == (7, 0.5, 1, 1.5)
-    at = numpy.datetime64("2026-11-20T10:00:00", "ns")
-    assert connection.execute("SELECT ?", (at,)).fetchone() == ("2026-11-20 10:00:00",)
-    connection.close()
-
-
 @pytest.mark.parametrize(
     ("parameters", "kind"),
     [
