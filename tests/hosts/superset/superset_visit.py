@@ -181,13 +181,13 @@ class Visit:
             self._refused("DELETE FROM inventory", "DML")
             # Superset takes it for no change.
             self._refused("REPLACE INTO inventory(droplet_id) VALUES (1)", "readonly")
-            self._refused("ATTACH 'other.db' AS other", "too many attached")
+            self._refused("ATTACH 'other.db' AS other", "not authorized")
         with self._step("acts with DML on", requests=0):
             self._ask("PUT", f"database/{self._database}", {"allow_dml": True})
             self._refused(POST, OFF)
             self._refused(INSERT, OFF)
             self._refused(f"REPLACE {INSERT.removeprefix('INSERT')}", OFF)
-            self._refused("ATTACH 'other.db' AS other", "too many attached")
+            self._refused("ATTACH 'other.db' AS other", "not authorized")
             self._sql(f"UPDATE inventory SET team = 'mine' WHERE droplet_id = {DROPLET}")
             (row,) = self._sql("SELECT count(*) AS n FROM inventory WHERE team = 'mine'")
             self._same("its owner's", row["n"], 1)
