@@ -18,7 +18,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from dovtab.api.settings import resolve
+from dovtab.api.settings import resolve_for_others
 from dovtab.hosts.dbapi.connection import Connection
 from dovtab.hosts.dbapi.cursor import Cursor
 from dovtab.hosts.dbapi.errors import (
@@ -118,9 +118,7 @@ def connect(
         Error: the file cannot be opened.
     """
     with translated():
-        if not os.getenv("DOVTAB_ALLOW_ACTIONS"):
-            settings.setdefault("allow_actions", False)
-        resolved = resolve(settings, os.getenv)
+        resolved = resolve_for_others(settings, os.getenv)
     return Connection(
         database,
         resolved,

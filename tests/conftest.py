@@ -15,9 +15,7 @@ import pytest
 from dovtab.api.settings import resolve
 from dovtab.hosts.apsw.connection import attach
 from dovtab.simulator import ManualClock, Simulator
-from shared_clock import SharedClock
-
-START = 1_795_000_000.0
+from shared_clock import START, SharedClock
 
 # The same examples in every run; `--hypothesis-profile=explore` looks for others.
 hypothesis.settings.register_profile("same", derandomize=True, max_examples=300)

@@ -6,6 +6,9 @@ import threading
 
 from dovtab.simulator import ManualClock
 
+# When a clock that is turned by hand begins, in seconds since 1970.
+START = 1_795_000_000.0
+
 
 class SharedClock:
     """dovtab's clock, tied to the simulator's: whoever waits turns both."""

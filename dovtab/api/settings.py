@@ -129,6 +129,21 @@ def resolve(
     return Settings(**checked)
 
 
+def resolve_for_others(
+    given: dict[str, Any],
+    getenv: Callable[[str], str | None],
+    variables: Callable[[], Iterable[str]] = environment_names,
+) -> Settings:
+    """The same for a door that others open: acting is off unless somebody says that it is on.
+
+    Raises:
+        SettingsError: as `resolve`.
+    """
+    if given.get("allow_actions") is None and not getenv(_VARIABLES["allow_actions"]):
+        given["allow_actions"] = False
+    return resolve(given, getenv, variables)
+
+
 def _token(name: str, value: object) -> Token:
     if isinstance(value, Token):
         return value

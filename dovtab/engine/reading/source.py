@@ -114,8 +114,7 @@ class Source:
     def prefetch(self, request: Request, statement: Statement) -> bool:
         """Ask for what will be wanted, unless it is known; False if it is no time for that."""
         account, cache, key = self.account, self.account.shared().cache, self.key(request)
-        is_covered = self._covering(request, statement) is not None
-        if is_covered or self.find(request, statement) is not None:
+        if self.find(request, statement) is not None:
             statement.prefetch.sent(key, None)
             return True
         # First: an action that is started from here on makes the answer worthless.

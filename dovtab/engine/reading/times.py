@@ -30,10 +30,10 @@ _FRACTION = re.compile(r"(?<=T[0-9]{2}:[0-9]{2}:[0-9]{2})\.[0-9]+")
 _COMPARABLE = frozenset(
     _FORM[:n] for n in range(1, len(_FORM) + 1) if _FORM[n - 1 : n + 1] not in ("00", "0Z")
 )
-# A number, a date or time in any other form, a modifier such as -7 days: SQLite's date
-# functions and `since` take them.
 # Which SQLite makes of no pattern that anything matches.
 _SURELY_WRONG = re.compile(r"\s*\d{4}-\d\d-\d\d \d\d:\d\d", re.ASCII)
+# A number, a date or time in any other form, a modifier such as -7 days: SQLite's date
+# functions and `since` take them.
 _MEANS_TIME = re.compile(r"\s*([+-]?\.?\d|now\s*$)", re.ASCII | re.IGNORECASE)
 
 

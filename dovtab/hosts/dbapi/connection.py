@@ -13,27 +13,22 @@ import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import quote
 
 import apsw
 
 from dovtab.api.settings import Settings
-from dovtab.engine.sql import first_words
 from dovtab.hosts.apsw.connection import Connection as ApswConnection
 from dovtab.hosts.apsw.connection import attach
 from dovtab.hosts.dbapi import errors
 from dovtab.hosts.dbapi.closed import Closed
-from dovtab.hosts.dbapi.cursor import Cursor
+from dovtab.hosts.dbapi.cursor import CHANGES_ROWS, Cursor
 from dovtab.hosts.dbapi.errors import ProgrammingError, translated
 from dovtab.resources import TABLES
 
-Isolation = Literal["DEFERRED", "IMMEDIATE", "EXCLUSIVE"] | None
 _ISOLATIONS = frozenset({"", "DEFERRED", "IMMEDIATE", "EXCLUSIVE"})
-_BEGINS = frozenset(
-    {"insert", "replace", "update", "delete", "with"}
-    | {"create", "drop", "alter", "reindex", "analyze", "savepoint"}
-)
+_BEGINS = CHANGES_ROWS | {"create", "drop", "alter", "reindex", "analyze", "savepoint"}
 
 
 class Connection:
@@ -185,9 +180,8 @@ class Connection:
         else:
             self.rollback()
 
-    def begin_if_needed(self, sql: str, *, reads: bool) -> None:
-        """Before a statement: begin the transaction that it belongs to."""
-        first = first_words(sql)[0]
+    def begin_if_needed(self, first: str, *, reads: bool) -> None:
+        """Before a statement with this first word: begin the transaction that it belongs to."""
         if self.autocommit or self.apsw.in_transaction or first not in _BEGINS:
             return
         if first == "savepoint" or not reads:

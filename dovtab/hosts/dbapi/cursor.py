@@ -21,7 +21,8 @@ from dovtab.hosts.dbapi.values import bindings, type_code
 
 Row = tuple[Any, ...]
 Description = tuple[tuple[str, str | None, None, None, None, None, None], ...]
-_CHANGES_ROWS = frozenset({"insert", "replace", "update", "delete", "with"})
+# The first words of what may change rows.
+CHANGES_ROWS = frozenset({"insert", "replace", "update", "delete", "with"})
 
 
 class Connected(Protocol):
@@ -29,8 +30,8 @@ class Connected(Protocol):
 
     apsw: apsw.Connection
 
-    def begin_if_needed(self, sql: str, *, reads: bool) -> None:
-        """Before a statement: begin the transaction that it belongs to."""
+    def begin_if_needed(self, first: str, *, reads: bool) -> None:
+        """Before a statement with this first word: begin the transaction that it belongs to."""
 
     def check_open(self) -> None:
         """See that it is."""
@@ -54,7 +55,7 @@ class Cursor:
     def __init__(self, connection: Connected) -> None:
         self.connection = connection
         self._cursor = connection.apsw.cursor()
-        self._text = ""
+        self._text = self._first = ""
         self._is_change = False
         self._gives_rows = True
         self._is_closed = False
@@ -160,7 +161,7 @@ class Cursor:
             # RETURNING gives its rows when all is done, and counts then.
             self._rows = iter(list(self._cursor))
             self.rowcount = self.connection.apsw.changes()
-            if first_words(sql)[0] in ("insert", "replace", "with"):
+            if self._first in ("insert", "replace", "with"):
                 self.lastrowid = self.connection.apsw.last_insert_rowid()
 
     def _begins(self, cursor: apsw.Cursor, sql: str, values: Any) -> bool:
@@ -173,13 +174,14 @@ class Cursor:
         if columns and not self._gives_rows:
             raise ProgrammingError("executemany takes no statement that gives rows")
         self.description = _description(columns) if columns else None
-        self._is_change = not cursor.is_readonly and first_words(sql)[0] in _CHANGES_ROWS
+        self._first = first_words(sql)[0]
+        self._is_change = not cursor.is_readonly and self._first in CHANGES_ROWS
         # It looks into the schema: after BEGIN that would be a lock that keeps others from
         # theirs, and SQLite would not wait for its own.
         tracer = self.connection.apsw.exec_trace
         goes_on = tracer is None or tracer(cursor, sql, values)
         if goes_on:
-            self.connection.begin_if_needed(sql, reads=cursor.is_readonly)
+            self.connection.begin_if_needed(self._first, reads=cursor.is_readonly)
         return goes_on
 
     def _fetch(self) -> Iterator[Row]:

@@ -36,7 +36,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
 
-from dovtab.api.settings import Settings, resolve
+from dovtab.api.settings import Settings, resolve_for_others
 from dovtab.engine.manifest import Manifest
 from dovtab.engine.session import Session
 from dovtab.engine.statement import Statement
@@ -216,10 +216,7 @@ def settings(environment: Mapping[str, str]) -> Settings:
         SettingsError: a variable has a value that is not allowed.
     """
     # To let a program load an extension is not to say that it may act.
-    allowed = environment.get("DOVTAB_ALLOW_ACTIONS")
-    return resolve(
-        {} if allowed else {"allow_actions": False}, environment.get, environment.keys
-    )
+    return resolve_for_others({}, environment.get, environment.keys)
 
 
 def registered(manifest: Manifest) -> bytes:

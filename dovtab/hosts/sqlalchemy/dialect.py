@@ -28,7 +28,7 @@ SCHEMA = "digitalocean"
 # Whose token is used, and where it is sent, is not for a URL to say: it is shown and
 # stored, and whoever may write one is not always whose token it is.
 _NOT_IN_URL = frozenset({"token", "api_url"})
-_OURS = {table.name: table for table in TABLES}
+OURS = {table.name: table for table in TABLES}
 
 
 class DateTime(DATETIME):
@@ -145,7 +145,7 @@ class DovtabDialect(SQLiteDialect_pysqlite):
 
 def _ours(connection: Any, name: str, schema: str | None) -> Table | None:
     """The table of ours that is meant: people may have a table droplets of their own."""
-    if schema not in (None, SCHEMA) or name not in _OURS:
+    if schema not in (None, SCHEMA) or name not in OURS:
         return None
     if schema is None:
         found = connection.exec_driver_sql(
@@ -155,4 +155,4 @@ def _ours(connection: Any, name: str, schema: str | None) -> Table | None:
         ).first()
         if found is not None:
             return None
-    return _OURS[name]
+    return OURS[name]

@@ -18,14 +18,12 @@ from superset.db_engine_specs.base import BaseEngineSpec
 from superset.db_engine_specs.sqlite import SqliteEngineSpec
 from superset.sql.parse import SQLGLOT_DIALECTS
 
-from dovtab.hosts.sqlalchemy.dialect import DovtabDialect
+from dovtab.hosts.sqlalchemy.dialect import OURS, DovtabDialect
 from dovtab.hosts.superset.times import literal
-from dovtab.resources import TABLES
 
 # Superset takes statements apart and writes them anew, unless it knows whose they are in
 # words of no database: ->> and json_object() would not survive.
 SQLGLOT_DIALECTS.setdefault(DovtabDialect.name, SQLGLOT_DIALECTS["sqlite"])
-_OURS = frozenset(table.name for table in TABLES)
 
 
 class DovtabEngineSpec(SqliteEngineSpec):
@@ -55,11 +53,11 @@ class DovtabEngineSpec(SqliteEngineSpec):
     @classmethod
     def alter_new_orm_column(cls, orm_col: Any) -> None:
         """Tell the times among the texts; a chart's time is the one that every row has."""
-        table = orm_col.table
-        if table.table_name in _OURS and orm_col.column_name.endswith("_at"):
+        dataset, ours = orm_col.table, OURS.get(orm_col.table.table_name)
+        if ours is not None and orm_col.column_name in ours.times:
             orm_col.is_dttm = True
             if orm_col.column_name != "completed_at":
-                table.main_dttm_col = orm_col.column_name
+                dataset.main_dttm_col = orm_col.column_name
 
     @classmethod
     def fetch_data(cls, cursor: Any, limit: int | None = None) -> list[Any]:

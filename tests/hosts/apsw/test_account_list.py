@@ -9,11 +9,10 @@ import apsw
 import pytest
 
 import dovtab
-from conftest import START
 from dovtab.api.settings import resolve
 from dovtab.hosts.apsw.connection import attach
 from dovtab.simulator import Fault, ManualClock, Rules, Simulator
-from shared_clock import SharedClock
+from shared_clock import START, SharedClock
 
 Connect = Callable[..., apsw.Connection]
 COUNT, EACH = 40, 6

@@ -487,6 +487,13 @@ def test_the_environment_may_allow_actions(
     connection.close()
 
 
+def test_a_setting_that_is_none_is_not_given(simulator: Simulator) -> None:
+    connection = dbapi.connect(token=simulator.token, api_url=simulator.url, allow_actions=None)
+    with pytest.raises(dbapi.NotSupportedError, match="is off"):
+        connection.execute("SELECT droplet_actions_post(1, 'reboot')")
+    connection.close()
+
+
 def test_a_refused_action_is_an_error_of_commit(simulator: Simulator) -> None:
     connection = acting(simulator)
     connection.execute("INSERT INTO droplet_actions(droplet_id, type) VALUES (99, 'reboot')")

@@ -27,7 +27,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import pytest
+
 RUNNERS = Path(__file__).parent / "runners"
+# The folder of install_hosts.sh; where it is named, no host may be missing.
+INSTALLED = os.environ.get("DOVTAB_HOSTS")
+FOLDER = Path(INSTALLED or "/nowhere")
 DEBIAN_PYTHON = "/usr/bin/python3"
 # What the hosts say of a statement that was interrupted, each in its own way.
 INTERRUPTED = re.compile(r"interrupted|context deadline exceeded|query took too long")
@@ -294,3 +299,14 @@ class Runner:
             self.process.stdout.close()
             self._errors.close()
         return status, errors
+
+
+def needs(name: str) -> Host:
+    """A host for a test that cannot do without it."""
+    (host,) = [host for host in HOSTS if host.name == name]
+    missing = host.missing(FOLDER)
+    if missing and INSTALLED:
+        pytest.fail(missing)
+    if missing:
+        pytest.skip(missing)
+    return host

@@ -16,14 +16,12 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
-from host_programs import HOSTS, INTERRUPTED, Host, HostError, Runner
+from host_programs import FOLDER, HOSTS, INTERRUPTED, Host, HostError, Runner, needs
 
 import dovtab
 from built import needs_extension
 from dovtab.simulator import Fault, Simulator
 
-INSTALLED = os.environ.get("DOVTAB_HOSTS")
-FOLDER = Path(INSTALLED or "/nowhere")
 SLOW = 60.0
 COUNT = "SELECT count(*) FROM droplet_actions WHERE droplet_id = 3"
 # Datasette's own limit is a second; what takes longer than this was not interrupted.
@@ -36,13 +34,7 @@ Start = Callable[..., AbstractContextManager[Runner]]
 
 @pytest.fixture(params=HOSTS, ids=lambda host: host.name)
 def host(request: pytest.FixtureRequest) -> Host:
-    found: Host = request.param
-    missing = found.missing(FOLDER)
-    if missing and INSTALLED:
-        pytest.fail(missing)
-    if missing:
-        pytest.skip(missing)
-    return found
+    return needs(request.param.name)
 
 
 @pytest.fixture

@@ -16,14 +16,12 @@ from pathlib import Path
 
 import pytest
 from datasette_server import site
-from host_programs import HOSTS, RUNNERS
+from host_programs import FOLDER, RUNNERS, needs
 
 import dovtab
 from built import needs_extension
 from dovtab.simulator import Simulator
 
-INSTALLED = os.environ.get("DOVTAB_HOSTS")
-FOLDER = Path(INSTALLED or "/nowhere")
 README = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
 SECTION = README.partition("\n## In other programs\n")[2].partition("\n## ")[0]
 QUERY = "SELECT count(*) FROM droplet_actions(3164444)"
@@ -56,15 +54,6 @@ def fleet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Simulator
         monkeypatch.setenv("DIGITALOCEAN_API_URL", simulator.url)
         monkeypatch.setenv("DOVTAB", dovtab.loadable_path())
         yield simulator
-
-
-def needs(name: str) -> None:
-    (host,) = [host for host in HOSTS if host.name == name]
-    missing = host.missing(FOLDER)
-    if missing and INSTALLED:
-        pytest.fail(missing)
-    if missing:
-        pytest.skip(missing)
 
 
 def prints(*command: str, given: str = "") -> str:

@@ -10,14 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from host_programs import DEBIAN_PYTHON, HOSTS
+from host_programs import DEBIAN_PYTHON, FOLDER, needs
 
 import dovtab
 from built import needs_extension
 from dovtab.simulator import Simulator
 
-INSTALLED = os.environ.get("DOVTAB_HOSTS")
-FOLDER = Path(INSTALLED or "/nowhere")
 VIEWS = ["droplet_tags", "recent_droplet_actions"]
 TABLES = ["droplet_actions", "droplets"]
 # As Excel and Power BI, or DBeaver, ask for the first rows.
@@ -92,15 +90,6 @@ public class Tools {
     }
 }
 """
-
-
-def needs(name: str) -> None:
-    (host,) = [host for host in HOSTS if host.name == name]
-    missing = host.missing(FOLDER)
-    if missing and INSTALLED:
-        pytest.fail(missing)
-    if missing:
-        pytest.skip(missing)
 
 
 @pytest.fixture
