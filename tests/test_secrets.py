@@ -16,7 +16,7 @@ import pytest
 
 import dovtab
 from dovtab.api.settings import resolve
-from dovtab.hosts.shell import Shell
+from dovtab.hosts.shell.shell import Shell
 from dovtab.simulator import Fault, Simulator
 from dovtab.simulator.faults import KINDS
 

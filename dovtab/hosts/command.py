@@ -19,7 +19,7 @@ from dovtab.hosts.options import USAGE, VERSIONS
 
 if TYPE_CHECKING:
     from dovtab.api.settings import Settings
-    from dovtab.hosts.shell import Shell
+    from dovtab.hosts.shell.shell import Shell
 
 # Modules are no garbage, and everything that is imported makes tens of thousands of
 # objects: Python's collector would look through them a hundred times, for nothing.
@@ -36,7 +36,7 @@ def main(argv: list[str] | None = None) -> int:
         return _answer(partial(_hub, args[1:]))
     if argv is None:
         gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
-    from dovtab.hosts.shell import Shell
+    from dovtab.hosts.shell.shell import Shell
 
     if argv is None:
         # What ends services and jobs is no other interruption than Ctrl-C.
@@ -133,7 +133,7 @@ def _run(shell: Shell, args: list[str]) -> int:
 def _refresh(shell: Shell, settings: Settings) -> int:
     # Most people have a question, and no history.
     from dovtab.hosts import history
-    from dovtab.hosts.progress import Progress
+    from dovtab.hosts.shell.progress import Progress
 
     path = shell.history.pop("refresh", None)
     if path is not None and (not path or path.startswith("-")):

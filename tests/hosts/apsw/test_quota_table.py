@@ -21,7 +21,7 @@ from dovtab.api.shared_quota import SharedQuota, file_of
 from dovtab.api.token import Token
 from dovtab.engine.quota_waits import QuotaWait, QuotaWaits
 from dovtab.hosts.apsw.connection import attach
-from dovtab.hosts.progress import Progress
+from dovtab.hosts.shell.progress import Progress
 from dovtab.simulator import Fault, ManualClock, Simulator
 from shared_clock import SharedClock
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import apsw
 
-from dovtab.hosts.stand_ins import StandIn, standing_in
+from dovtab.hosts.shell.stand_ins import StandIn, standing_in
 
 
 class _Ext(StandIn):

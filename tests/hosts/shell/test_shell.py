@@ -17,7 +17,7 @@ import pytest
 
 from dovtab.engine.manifest import manifest
 from dovtab.hosts.command import main
-from dovtab.hosts.shell import Shell
+from dovtab.hosts.shell.shell import Shell
 from dovtab.resources import TABLES
 from dovtab.simulator import Fault, Simulator
 

@@ -17,7 +17,7 @@ import pytest
 from dovtab.api.settings import resolve
 from dovtab.engine.statement import Statement
 from dovtab.hosts.apsw.connection import attach
-from dovtab.hosts.progress import Progress
+from dovtab.hosts.shell.progress import Progress
 from dovtab.simulator import Simulator
 from shared_clock import SharedClock
 

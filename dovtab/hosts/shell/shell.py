@@ -21,9 +21,7 @@ import apsw
 from dovtab.api.settings import Settings, resolve
 from dovtab.engine.session import Session
 from dovtab.errors import ActionsError, SettingsError
-from dovtab.hosts import apsw_shell
 from dovtab.hosts.apsw.connection import Checks, attach
-from dovtab.hosts.last_statement import refusal, split
 from dovtab.hosts.options import (
     DEMO_INTRO,
     FLAGS,
@@ -34,7 +32,9 @@ from dovtab.hosts.options import (
     VERSIONS,
     misplaced,
 )
-from dovtab.hosts.progress import Progress
+from dovtab.hosts.shell import apsw_shell
+from dovtab.hosts.shell.last_statement import refusal, split
+from dovtab.hosts.shell.progress import Progress
 
 _SQL = re.compile(r"\s*(select|with|insert|create|explain|pragma|values)\b.*\s", re.I | re.S)
 # Python notices Ctrl-C only when some of its code runs; this many steps of

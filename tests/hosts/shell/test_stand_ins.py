@@ -12,8 +12,8 @@ from typing import Any
 import apsw
 import pytest
 
-from dovtab.hosts.shell import Shell
-from dovtab.hosts.stand_ins import StandIn, standing_in
+from dovtab.hosts.shell.shell import Shell
+from dovtab.hosts.shell.stand_ins import StandIn, standing_in
 
 
 @pytest.fixture
