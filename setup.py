@@ -107,6 +107,8 @@ setup(
             "mypy>=1.11",
             "openapi-core>=0.19",
             "pexpect>=4.9",
+            # What a terminal shows of what is written to it.
+            "pyte>=0.8",
             "pydo>=0.40",
             "pytest>=8",
             # On two processors in half the time.

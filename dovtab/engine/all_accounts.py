@@ -23,12 +23,13 @@ from dovtab.engine.reading.planner import Plan, Usage
 from dovtab.engine.reading.scan import LastPage
 from dovtab.engine.table import Filter, IndexConstraint, IndexInfo, VirtualTable
 from dovtab.errors import AnswerError, APIError, NetworkError
-from dovtab.resources import Row, Table
+from dovtab.resources import Column, Row, Table
 
 # In idxStr, before the plan of each account: the last argument is its name.
 _CHOSEN = "account="
 # How many there are, to whoever has to guess before the first request.
 _ACCOUNTS = 3
+_ACCOUNT = Column("account", "TEXT", "the context's name, in small letters")
 
 
 class AllAccounts:
@@ -53,7 +54,9 @@ class AllAccounts:
         of: Callable[[str | None], VirtualTable],
         contexts: Callable[[], Sequence[str]],
     ) -> None:
-        self.schema = replace(table, name=name).schema.replace("(", "(account TEXT, ", 1)
+        self.schema = replace(table, name=name).schema.replace(
+            "(", f"({_ACCOUNT.name} {_ACCOUNT.type}, ", 1
+        )
         self.columns = len(table.columns) + 1
         self._of = of
         self._contexts = contexts
@@ -127,6 +130,11 @@ def only_read(table: Table) -> Table:
     without = {*table.for_acting, *table.reads.pager}
     columns = tuple(column for column in table.columns if column.name not in without)
     return replace(table, columns=columns, acts=None)
+
+
+def over_accounts(table: Table) -> tuple[Column, ...]:
+    """The columns of the table over all accounts."""
+    return (_ACCOUNT, *only_read(table).columns)
 
 
 def _of_one(index: IndexInfo, constraints: Sequence[IndexConstraint]) -> IndexInfo:

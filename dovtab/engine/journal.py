@@ -11,22 +11,22 @@ from datetime import UTC, datetime
 from itertools import count
 
 from dovtab.api.exchange import Exchange
-from dovtab.resources import Row
+from dovtab.resources import Column, Row
 
 KEPT = 10_000
 
 REQUEST_COLUMNS = (
-    ("seq", "INTEGER"),
-    ("started_at", "TEXT"),
-    ("method", "TEXT"),
-    ("path", "TEXT"),
-    ("status", "INTEGER"),
-    ("duration_ms", "REAL"),
-    ("attempts", "INTEGER"),
-    ("request_id", "TEXT"),
-    ("ratelimit_remaining", "INTEGER"),
-    ("error", "TEXT"),
-    ("look_ahead", "TEXT"),
+    Column("seq", "INTEGER", "the first is 1"),
+    Column("started_at", "TEXT", "RFC 3339"),
+    Column("method", "TEXT", "GET or POST"),
+    Column("path", "TEXT", "with its parameters"),
+    Column("status", "INTEGER", "of HTTP; NULL: there was no answer"),
+    Column("duration_ms", "REAL", "of its attempts, without the pauses between them"),
+    Column("attempts", "INTEGER", "how often it was sent"),
+    Column("request_id", "TEXT", "what DigitalOcean's support asks for"),
+    Column("ratelimit_remaining", "INTEGER", "of the hour, as the API says"),
+    Column("error", "TEXT", "why there is no answer"),
+    Column("look_ahead", "TEXT", "ahead: before it was wanted; else why it could not be"),
 )
 
 

@@ -15,8 +15,17 @@ from typing import Literal, NamedTuple
 from dovtab.resources import Table
 
 REQUESTS, POSTS, PLAN, LOG = "dovtab_requests", "dovtab_posts", "dovtab_plan", "dovtab_log"
-QUOTA = "dovtab_quota"
-RECORDS = (REQUESTS, POSTS, PLAN, LOG, QUOTA)
+QUOTA, COLUMNS, TYPES = "dovtab_quota", "dovtab_columns", "dovtab_action_types"
+# What the engine itself knows: each with what is in it.
+RECORDS = {
+    REQUESTS: "what this connection has asked the API",
+    POSTS: "the actions that this connection asked for, and what became of each",
+    PLAN: "the actions that COMMIT would send",
+    LOG: "the actions that were asked for on this machine",
+    QUOTA: "what is left of the rate limit",
+    COLUMNS: "these tables' columns, and what binding one saves",
+    TYPES: "the types of action that can be started, with their attributes",
+}
 Verb = Literal["post", "post_by_tag", "wait", "outcome", "reconcile"]
 
 
@@ -24,11 +33,13 @@ class Module(NamedTuple):
     """A virtual table module; every one is eponymous.
 
     Attributes:
+        description: what is in it.
         creatable: CREATE VIRTUAL TABLE may make more tables of it.
         writable: INSERT is for the table to judge; otherwise SQLite refuses it.
     """
 
     name: str
+    description: str
     creatable: bool
     writable: bool
 
@@ -90,12 +101,26 @@ def manifest(tables: Sequence[Table], *, all_contexts: bool = False) -> Manifest
 
     >>> from dovtab.resources import TABLES
     >>> [module.name for module in manifest(TABLES).modules]
-    ['droplet_actions', 'droplets', 'dovtab_requests', 'dovtab_posts', 'dovtab_plan', 'dovtab_log', 'dovtab_quota']
+    ['droplet_actions', 'droplets', 'dovtab_requests', 'dovtab_posts', 'dovtab_plan', 'dovtab_log', 'dovtab_quota', 'dovtab_columns', 'dovtab_action_types']
     """
-    modules = [Module(t.name, creatable=True, writable=t.acts is not None) for t in tables]
+    modules = [
+        Module(t.name, t.description, creatable=True, writable=t.acts is not None)
+        for t in tables
+    ]
     if all_contexts:
-        modules += [Module(over_all(t), creatable=False, writable=False) for t in tables]
-    records = [Module(name, creatable=False, writable=False) for name in RECORDS]
+        modules += [
+            Module(
+                over_all(table),
+                f"{table.name} of all accounts",
+                creatable=False,
+                writable=False,
+            )
+            for table in tables
+        ]
+    records = [
+        Module(name, description, creatable=False, writable=False)
+        for name, description in RECORDS.items()
+    ]
     functions = [function for table in tables for function in _functions(table)]
     return Manifest((*modules, *records), tuple(functions))
 

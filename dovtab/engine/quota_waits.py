@@ -15,16 +15,16 @@ from dovtab.api.clock import Clock
 from dovtab.api.quota import HOUR_REQUESTS, MINUTE_REQUESTS, Usage
 from dovtab.engine.journal import rfc3339
 from dovtab.engine.statement import Statement
-from dovtab.resources import Row
+from dovtab.resources import Column, Row
 
 QUOTA_COLUMNS = (
-    ("account", "TEXT"),
-    ("window", "TEXT"),
-    ('"limit"', "INTEGER"),
-    ("used", "INTEGER"),
-    ("remaining", "INTEGER"),
-    ("frees_at", "TEXT"),
-    ("waited_seconds", "REAL"),
+    Column("account", "TEXT", "the context, or the token's fingerprint"),
+    Column("window", "TEXT", "minute or hour"),
+    Column("limit", "INTEGER", "requests that it allows"),
+    Column("used", "INTEGER", "by all processes of this user"),
+    Column("remaining", "INTEGER", "requests that are left"),
+    Column("frees_at", "TEXT", "when the next can be sent; NULL: now"),
+    Column("waited_seconds", "REAL", "by this connection"),
 )
 # What is shorter is not worth a line.
 LONG_SECONDS = 1.0

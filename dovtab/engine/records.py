@@ -1,4 +1,4 @@
-"""The tables of what the engine itself writes down: none of them asks the API."""
+"""The tables of what the engine itself knows: none of them asks the API."""
 
 from __future__ import annotations
 
@@ -7,11 +7,31 @@ from collections.abc import Callable, Iterable, Sequence
 from dovtab.engine.account import Account
 from dovtab.engine.acting.entry import log_columns, log_rows
 from dovtab.engine.acting.posts import Post, plan_columns, plan_rows, post_columns
+from dovtab.engine.catalogue import COLUMN_COLUMNS, TYPE_COLUMNS, column_rows, type_rows
 from dovtab.engine.journal import REQUEST_COLUMNS
-from dovtab.engine.manifest import PLAN, POSTS, QUOTA, REQUESTS
+from dovtab.engine.manifest import COLUMNS, LOG, PLAN, POSTS, QUOTA, REQUESTS, TYPES, Module
 from dovtab.engine.quota_waits import QUOTA_COLUMNS
 from dovtab.engine.table import RecordTable
-from dovtab.resources import Row, Table
+from dovtab.resources import Column, Row, Table
+
+
+def record_columns(tables: Sequence[Table]) -> dict[str, tuple[Column, ...]]:
+    """The columns of each of these tables.
+
+    >>> from dovtab.engine.manifest import RECORDS
+    >>> from dovtab.resources import TABLES
+    >>> list(record_columns(TABLES)) == list(RECORDS)
+    True
+    """
+    return {
+        REQUESTS: REQUEST_COLUMNS,
+        POSTS: post_columns(tables),
+        PLAN: plan_columns(tables),
+        LOG: log_columns(tables),
+        QUOTA: QUOTA_COLUMNS,
+        COLUMNS: COLUMN_COLUMNS,
+        TYPES: TYPE_COLUMNS,
+    }
 
 
 def record_table(
@@ -20,6 +40,7 @@ def record_table(
     account: Account,
     queued: Callable[[], Sequence[Post]],
     others: Callable[[], Iterable[Account]],
+    modules: Callable[[], Iterable[Module]],
 ) -> RecordTable:
     """The one of this name.
 
@@ -27,19 +48,20 @@ def record_table(
         account: the connection's own.
         queued: gives what the open transaction asks for.
         others: gives the accounts of the contexts that have been named.
+        modules: gives all tables that there are.
     """
-    if module == REQUESTS:
-        return RecordTable(module, REQUEST_COLUMNS, account.journal.requests)
-    if module == POSTS:
-        posted = post_columns(tables)
-        return RecordTable(module, posted, lambda: account.posts.rows(posted))
-    if module == PLAN:
-        planned = plan_columns(tables)
-        return RecordTable(module, planned, lambda: plan_rows(queued(), planned))
-    if module == QUOTA:
-        return RecordTable(module, QUOTA_COLUMNS, lambda: quota_rows(account, others()))
-    logged, log = log_columns(tables), account.log
-    return RecordTable(module, logged, lambda: log_rows(log.entries(), logged, tables))
+    found = record_columns(tables)
+    columns, log = found[module], account.log
+    rows: dict[str, Callable[[], Iterable[Row]]] = {
+        REQUESTS: account.journal.requests,
+        POSTS: lambda: account.posts.rows(columns),
+        PLAN: lambda: plan_rows(queued(), columns),
+        LOG: lambda: log_rows(log.entries(), columns, tables),
+        QUOTA: lambda: quota_rows(account, others()),
+        COLUMNS: lambda: column_rows(tables, [m.name for m in modules()], found),
+        TYPES: lambda: type_rows(tables),
+    }
+    return RecordTable(module, columns, rows[module])
 
 
 def quota_rows(account: Account, others: Iterable[Account]) -> list[Row]:

@@ -170,7 +170,14 @@ class Session:
 
         if module in RECORDS:
             tables, contexts = tuple(self._tables.values()), self._contexts
-            return record_table(module, tables, self.account, self._queued, contexts.values)
+            return record_table(
+                module,
+                tables,
+                self.account,
+                self._queued,
+                contexts.values,
+                lambda: self.manifest.modules,
+            )
         run_ahead = self._host.run_ahead if self._settings.look_ahead else None
         if module not in self._tables:
             return self._all_accounts(module, run_ahead)

@@ -23,7 +23,10 @@ from dovtab.engine.reading.values import SqlValue
 from dovtab.engine.statement import Statement
 from dovtab.engine.statements import Statements
 from dovtab.errors import NotAllowedError
-from dovtab.resources import Row, Table
+from dovtab.resources import Column, Row, Table
+
+# Words of SQL's that a column of ours is called.
+_RESERVED = frozenset({"limit"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +131,6 @@ class RecordTable:
     """What the engine has written down: SQLite itself does the searching.
 
     Args:
-        columns: names and types.
         rows: gives what has been written down so far.
     """
 
@@ -137,10 +139,13 @@ class RecordTable:
     def __init__(
         self,
         name: str,
-        columns: Iterable[tuple[str, str]],
+        columns: Iterable[Column],
         rows: Callable[[], Iterable[Row]],
     ) -> None:
-        declared = [f"{column} {type}" for column, type in columns]
+        declared = [
+            f'"{c.name}" {c.type}' if c.name in _RESERVED else f"{c.name} {c.type}"
+            for c in columns
+        ]
         self.columns = len(declared)
         self.schema = f"CREATE TABLE {name}({', '.join(declared)})"
         self._rows = rows

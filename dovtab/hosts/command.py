@@ -99,7 +99,13 @@ def _status(shell: Shell, args: list[str]) -> int:
         if isinstance(error.__context__, KeyboardInterrupt):
             # Pressed a second time, while Python was letting go of a lock.
             return _interrupted(error.__context__)
-        print(f"Error: {' '.join(str(error).split())}", file=sys.stderr)
+        why = " ".join(str(error).split())
+        if shell.is_cut_short:
+            from dovtab.hosts.shell.output import NOT_WHOLE
+
+            shell.stdout.flush()
+            why = f"{why} ({NOT_WHOLE})"
+        print(f"Error: {why}", file=sys.stderr)
         return 1
 
 

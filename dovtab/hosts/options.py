@@ -51,8 +51,10 @@ Output modes and the other options are those of SQLite's shell:
 VERSIONS = f"dovtab {VERSION} (SQLite {apsw.sqlite_lib_version()}, APSW {apsw.apsw_version()})"
 
 DEMO_INTRO = """\
-A simulated account with ten Droplets: nothing here costs money or stops a machine. Try
-  SELECT name, type, started_at FROM droplets JOIN droplet_actions USING (droplet_id);
+A simulated account: nothing here costs money, or stops a machine. Try
+  .tables
+  SELECT name, type, a.status, started_at
+  FROM droplets JOIN droplet_actions a USING (droplet_id) LIMIT 5;
   SELECT droplet_actions_post(3164444, 'reboot');
   SELECT method, path, status, duration_ms FROM dovtab_requests;
 """

@@ -17,6 +17,7 @@ _READ, _UPDATE, _ACTIONS = "droplet:read", "droplet:update", "actions:read"
 
 DROPLET_ACTIONS = Table(
     name="droplet_actions",
+    description="what was done to each Droplet; INSERT starts more",
     noun="Droplet",
     columns=(
         Column("id", "INTEGER", "the action's id; the rowid too"),
@@ -26,8 +27,18 @@ DROPLET_ACTIONS = Table(
         Column("region_slug", "TEXT", "the region's slug, such as nyc3"),
         Column("resource_type", "TEXT", "droplet"),
         Column("started_at", "TEXT", "RFC 3339", time=True),
-        Column("status", "TEXT", "in-progress, completed or errored"),
-        Column("type", "TEXT", "what was done: create, reboot, snapshot, backup, ..."),
+        Column(
+            "status",
+            "TEXT",
+            "in-progress, completed or errored",
+            values=("in-progress", "completed", "errored"),
+        ),
+        Column(
+            "type",
+            "TEXT",
+            "what was done: create, reboot, snapshot, backup, ...",
+            values=("create", "destroy", "backup", *ACTION_TYPES),
+        ),
         Column("droplet_id", "INTEGER", "the Droplet; the fast way in", hidden=True),
         Column("action_id", "INTEGER", "the action's id", hidden=True),
         Column("per_page", "INTEGER", "rows a request brings, 1 to 200", hidden=True),

@@ -12,11 +12,17 @@ _READ = "droplet:read"
 
 DROPLETS = Table(
     name="droplets",
+    description="the Droplets that there are now",
     noun="Droplet",
     columns=(
         Column("id", "INTEGER", "the Droplet's id; the rowid too"),
         Column("name", "TEXT", "what it is called"),
-        Column("status", "TEXT", "new, active, off or archive"),
+        Column(
+            "status",
+            "TEXT",
+            "new, active, off or archive",
+            values=("new", "active", "off", "archive"),
+        ),
         Column("locked", "INTEGER", "1: an action is in progress; else 0", boolean=True),
         Column("created_at", "TEXT", "RFC 3339", time=True),
         Column("region_slug", "TEXT", "such as nyc3", member="region.slug"),
@@ -26,9 +32,24 @@ DROPLETS = Table(
         Column("disk", "INTEGER", "gigabytes"),
         Column("image_slug", "TEXT", "NULL if it is a user's own", member="image.slug"),
         Column("image_id", "INTEGER", "what it was made of", member="image.id"),
-        Column("public_ipv4", "TEXT", "", member="networks.v4[public].ip_address"),
-        Column("private_ipv4", "TEXT", "", member="networks.v4[private].ip_address"),
-        Column("public_ipv6", "TEXT", "", member="networks.v6[public].ip_address"),
+        Column(
+            "public_ipv4",
+            "TEXT",
+            "NULL if it has none",
+            member="networks.v4[public].ip_address",
+        ),
+        Column(
+            "private_ipv4",
+            "TEXT",
+            "its address in the VPC",
+            member="networks.v4[private].ip_address",
+        ),
+        Column(
+            "public_ipv6",
+            "TEXT",
+            "NULL if it has none",
+            member="networks.v6[public].ip_address",
+        ),
         Column("vpc_uuid", "TEXT", "the private network it is in"),
         Column("tags", "TEXT", "a JSON array", json=True),
         Column("features", "TEXT", "a JSON array: backups, ipv6, monitoring, ...", json=True),

@@ -35,16 +35,18 @@ class Column:
             ``v4[public]`` the first object of the list ``v4`` whose type is public.
         boolean: the API has true and false, and the column 1 and 0.
         time: it holds one of the API's times, ``2026-11-24T10:00:00Z``.
+        values: what it may have, as far as is known: there may be more.
     """
 
     name: str
-    type: Literal["INTEGER", "TEXT"]
+    type: Literal["INTEGER", "REAL", "TEXT"]
     description: str
     hidden: bool = False
     json: bool = False
     member: str = ""
     boolean: bool = False
     time: bool = False
+    values: tuple[str, ...] = ()
 
     @property
     def path(self) -> list[str]:
@@ -100,12 +102,14 @@ class Table:
     What follows from its columns is worked out once: every scan looks at it.
 
     Attributes:
+        description: what is in it.
         columns: the hidden ones come last.
         noun: what its rows are about, as errors call it: Droplet.
         owners: the table of the parents, if there is one.
     """
 
     name: str
+    description: str
     noun: str
     columns: tuple[Column, ...]
     reads: Reads

@@ -70,7 +70,7 @@ def test_everything_works_where_there_is_no_apsw(fleet: Simulator) -> None:
     assert ran.stderr == ""
     assert ran.stdout.splitlines() == [
         "no apsw",
-        "['droplet_actions', 'droplets', 'dovtab_requests', 'dovtab_posts', 'dovtab_plan', 'dovtab_log', 'dovtab_quota']",
+        "['droplet_actions', 'droplets', 'dovtab_requests', 'dovtab_posts', 'dovtab_plan', 'dovtab_log', 'dovtab_quota', 'dovtab_columns', 'dovtab_action_types']",
         "[12, 11]",
         "reboot",
         "completed",

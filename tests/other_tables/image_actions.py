@@ -12,6 +12,7 @@ TRANSFER = ActionType("transfer", (Attribute("region", ("text",)),))
 
 IMAGE_ACTIONS = Table(
     name="image_actions",
+    description="what was done to each image",
     noun="image",
     columns=(
         Column("id", "INTEGER", "the action"),

@@ -10,8 +10,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dovtab.engine.acting.posts import Columns, Started, targets_columns
-from dovtab.resources import Row, Table
+from dovtab.engine.acting.posts import (
+    WHAT_BECAME_OF_IT,
+    WHAT_WAS_ASKED,
+    Columns,
+    Started,
+    targets_columns,
+)
+from dovtab.resources import Column, Row, Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,17 +85,24 @@ def log_columns(tables: Sequence[Table]) -> Columns:
     """The columns of ``dovtab_log`` for these tables.
 
     >>> from dovtab.resources import DROPLET_ACTIONS
-    >>> [name for name, _ in log_columns([DROPLET_ACTIONS])][7:11]
+    >>> [column.name for column in log_columns([DROPLET_ACTIONS])][7:11]
     ['context', 'sql', 'droplet_id', 'tag_name']
     """
-    names = ("seq", "asked_at", "user", "host", "pid", "token", "api_url", "context", "sql")
-    more = ("type", "attributes", "outcome", "action_id", "request_id", "error", "ended_at")
-    integers = {"seq", "pid", "action_id"}
-    head, tail = (
-        tuple((name, "INTEGER" if name in integers else "TEXT") for name in some)
-        for some in (names, more)
+    return (
+        Column("seq", "INTEGER", "its place in the file"),
+        Column("asked_at", "TEXT", "RFC 3339; it was sent after that"),
+        Column("user", "TEXT", "who has run dovtab"),
+        Column("host", "TEXT", "the machine"),
+        Column("pid", "INTEGER", "the process"),
+        Column("token", "TEXT", "a fingerprint of it"),
+        Column("api_url", "TEXT", "where it was sent"),
+        Column("context", "TEXT", "the account's, if it had one"),
+        Column("sql", "TEXT", "the statement that asked for it"),
+        *targets_columns(tables),
+        *WHAT_WAS_ASKED,
+        *WHAT_BECAME_OF_IT,
+        Column("ended_at", "TEXT", "when its outcome was written down"),
     )
-    return (*head, *targets_columns(tables), *tail)
 
 
 def log_rows(
@@ -109,4 +122,4 @@ def log_rows(
                 "action_id": one.id,
                 "error": one.error,
             }
-            yield tuple(cells.get(name) for name, _ in columns)
+            yield tuple(cells.get(column.name) for column in columns)

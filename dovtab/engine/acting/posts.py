@@ -15,12 +15,22 @@ from typing import Literal, NamedTuple
 
 from dovtab.api.exchange import Exchange, Json, Request
 from dovtab.engine.journal import rfc3339
-from dovtab.resources import Row, Table
+from dovtab.resources import Column, Row, Table
 
 KEPT = 10_000
 
 Outcome = Literal["sent", "inferred", "refused", "unknown", "dry-run"]
-Columns = tuple[tuple[str, str], ...]
+Columns = tuple[Column, ...]
+WHAT_WAS_ASKED: Columns = (
+    Column("type", "TEXT", "of the action"),
+    Column("attributes", "TEXT", "a JSON object"),
+)
+WHAT_BECAME_OF_IT: Columns = (
+    Column("outcome", "TEXT", "sent, inferred, refused, unknown or dry-run"),
+    Column("action_id", "INTEGER", "NULL: none was started, or nobody knows"),
+    Column("request_id", "TEXT", "what DigitalOcean's support asks for"),
+    Column("error", "TEXT", "why it was refused, or is unknown"),
+)
 
 
 class Started(NamedTuple):
@@ -43,19 +53,15 @@ def post_columns(tables: Sequence[Table]) -> Columns:
     """The columns of ``dovtab_posts`` for these tables: of each what it acts on, and by tag.
 
     >>> from dovtab.resources import DROPLET_ACTIONS
-    >>> [name for name, _ in post_columns([DROPLET_ACTIONS])][1:6]
+    >>> [column.name for column in post_columns([DROPLET_ACTIONS])][1:6]
     ['sent_at', 'droplet_id', 'tag_name', 'type', 'attributes']
     """
     return (
-        ("seq", "INTEGER"),
-        ("sent_at", "TEXT"),
+        Column("seq", "INTEGER", "the first is 1; by tag, all of one POST have the same"),
+        Column("sent_at", "TEXT", "RFC 3339"),
         *targets_columns(tables),
-        ("type", "TEXT"),
-        ("attributes", "TEXT"),
-        ("outcome", "TEXT"),
-        ("action_id", "INTEGER"),
-        ("request_id", "TEXT"),
-        ("error", "TEXT"),
+        *WHAT_WAS_ASKED,
+        *WHAT_BECAME_OF_IT,
     )
 
 
@@ -63,11 +69,15 @@ def plan_columns(tables: Sequence[Table]) -> Columns:
     """The columns of ``dovtab_plan`` for these tables.
 
     >>> from dovtab.resources import DROPLET_ACTIONS
-    >>> [name for name, _ in plan_columns([DROPLET_ACTIONS])]
+    >>> [column.name for column in plan_columns([DROPLET_ACTIONS])]
     ['seq', 'droplet_id', 'tag_name', 'type', 'attributes', 'after']
     """
-    more = ("type", "attributes", "after")
-    return (("seq", "INTEGER"), *targets_columns(tables), *((name, "TEXT") for name in more))
+    return (
+        Column("seq", "INTEGER", "in which order; a Droplet's own go one after the other"),
+        *targets_columns(tables),
+        *WHAT_WAS_ASKED,
+        Column("after", "TEXT", "what it waits for: completed or ended"),
+    )
 
 
 def plan_rows(posts: Iterable[Post], columns: Columns) -> list[Row]:
@@ -77,7 +87,7 @@ def plan_rows(posts: Iterable[Post], columns: Columns) -> list[Row]:
         for seq, post in enumerate(posts, start=1)
         for cells in post.cells(seq)
     ]
-    return [tuple(cells.get(name) for name, _ in columns) for cells in planned]
+    return [tuple(cells.get(c.name) for c in columns) for cells in planned]
 
 
 def targets_columns(tables: Sequence[Table]) -> Columns:
@@ -85,7 +95,10 @@ def targets_columns(tables: Sequence[Table]) -> Columns:
     acting = [table for table in tables if table.acts is not None]
     keys = dict.fromkeys(table.key for table in acting)
     tags = dict.fromkeys(t.acts.by_tag.column for t in acting if t.acts and t.acts.by_tag)
-    return (*((name, "INTEGER") for name in keys), *((name, "TEXT") for name in tags))
+    return (
+        *(Column(name, "INTEGER", "what it acts on") for name in keys),
+        *(Column(name, "TEXT", "or the tag that this has") for name in tags),
+    )
 
 
 @dataclass(slots=True, eq=False)
@@ -204,7 +217,7 @@ class Posts:
     def rows(self, columns: Columns) -> list[Row]:
         """What was asked for so far, in the order of the columns."""
         found = [cells for seq, post in list(self._posts) for cells in post.cells(seq)]
-        return [tuple(cells.get(name) for name, _ in columns) for cells in found]
+        return [tuple(cells.get(c.name) for c in columns) for cells in found]
 
     def started(self, table: Table, context: str | None) -> list[tuple[int, int]]:
         """What was acted on and the action, of all that one account started, in their order."""

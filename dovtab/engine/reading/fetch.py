@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 
 from dovtab.api.exchange import Request
 from dovtab.api.pages import Page
@@ -86,16 +86,13 @@ class Fetch:
             for request in requests:
                 yield request, self._known(request, statement, predictor)
             return
-        upcoming = iter(requests)
+        upcoming = _outstanding(requests, count, statement)
         pending: deque[Pending] = deque()
         most = self._account.settings.concurrency
         width = 1 if slow_start else most
-        statement.outstanding += count
         try:
             while True:
-                begun = self._read_ahead(upcoming, pending, statement, width, fresh)
-                statement.outstanding -= min(begun, count)
-                count -= min(begun, count)
+                self._read_ahead(upcoming, pending, statement, width, fresh)
                 if not pending:
                     return
                 first = pending[0]
@@ -108,7 +105,7 @@ class Fetch:
             pending.clear()
             raise
         finally:
-            statement.outstanding -= count
+            upcoming.close()
             for one in pending:
                 one.release()
 
@@ -186,9 +183,8 @@ class Fetch:
         statement: Statement,
         width: int,
         fresh: bool,
-    ) -> int:
-        """Begin as many as may be under way; gives how many that were."""
-        count = 0
+    ) -> None:
+        """Begin as many as may be under way."""
         while len(pending) < width:
             self._under_way = {call for call in self._under_way if not call.done}
             full = len(self._under_way) >= width or not self._account.is_free(statement)
@@ -201,8 +197,6 @@ class Fetch:
             if begun.call is not None:
                 self._under_way.add(begun.call)
             pending.append(begun)
-            count += 1
-        return count
 
     def _prefetch(
         self, pending: Pending, statement: Statement, siblings: Iterable[Request]
@@ -252,3 +246,18 @@ def _predict(statement: Statement, run_ahead: Callable[[Statement], str]) -> dic
     copy = statement.speculative_copy()
     statement.alone = run_ahead(copy)
     return copy.predictor.found if copy.predictor else {}
+
+
+def _outstanding(
+    requests: Iterable[Request], count: int, statement: Statement
+) -> Generator[Request, None, None]:
+    """The requests; those of so many that were not taken yet are outstanding."""
+    statement.outstanding += count
+    try:
+        for request in requests:
+            if count:
+                count -= 1
+                statement.outstanding -= 1
+            yield request
+    finally:
+        statement.outstanding -= count

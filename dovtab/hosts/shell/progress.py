@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Never, TextIO
 
 from dovtab.engine.statement import Statement, now
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from tqdm import tqdm
 
 PATIENCE_SECONDS = 1.0
+# A line that is drawn more often cannot be read, and costs more than what it tells of.
+BETWEEN_SECONDS = 0.25
 _FORMAT = "{desc} [{elapsed}{postfix}]"
 
 
@@ -30,13 +33,23 @@ class Progress:
         stream: where it says what was started.
         draws: whether that is a terminal, on which a line can be drawn.
         asks: whether somebody sits there who can answer.
+        clock: gives nanoseconds, as the statements have them.
     """
 
-    def __init__(self, stream: TextIO, *, draws: bool = True, asks: bool = False) -> None:
+    def __init__(
+        self,
+        stream: TextIO,
+        *,
+        draws: bool = True,
+        asks: bool = False,
+        clock: Callable[[], int] = now,
+    ) -> None:
         self.asks = asks
+        self._clock = clock
         self._stream = stream
         self._draws = draws
         self._bar: tqdm[Never] | None = None
+        self._drawn_ns = 0
 
     def waiting(self, statement: Statement, quota_seconds: float) -> None:
         """Draw the line, once the statement has taken its time.
@@ -44,9 +57,11 @@ class Progress:
         Args:
             quota_seconds: how long the quota makes it wait; 0: it does not.
         """
-        age = (now() - statement.started_ns) / 1e9
-        if age < PATIENCE_SECONDS or not self._draws:
+        drawn, at = self._drawn_ns, self._clock()
+        age = (at - statement.started_ns) / 1e9
+        if age < PATIENCE_SECONDS or not self._draws or at - drawn < BETWEEN_SECONDS * 1e9:
             return
+        self._drawn_ns = at
         if self._bar is None:
             self._bar = self._new(age)
         told = f"requests: {statement.requests} of {statement.expected}"
@@ -93,7 +108,11 @@ class Progress:
         bar: tqdm[Never] = tqdm(
             file=self._stream,
             leave=False,
+            # Not before there is something to say.
+            delay=PATIENCE_SECONDS,
             bar_format=_FORMAT,
+            # What does not fit is cut off: a line that goes on below cannot be wiped.
+            dynamic_ncols=True,
         )
         bar.start_t -= age
         return bar

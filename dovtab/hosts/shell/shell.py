@@ -19,6 +19,7 @@ from typing import Any
 import apsw
 
 from dovtab.api.settings import Settings, resolve
+from dovtab.engine.manifest import Manifest
 from dovtab.engine.session import Session
 from dovtab.errors import ActionsError, SettingsError
 from dovtab.hosts.apsw.connection import Checks, attach
@@ -32,8 +33,9 @@ from dovtab.hosts.options import (
     VERSIONS,
     misplaced,
 )
-from dovtab.hosts.shell import apsw_shell
+from dovtab.hosts.shell import tables
 from dovtab.hosts.shell.last_statement import refusal, split
+from dovtab.hosts.shell.output import NOT_WHOLE
 from dovtab.hosts.shell.progress import Progress
 
 _SQL = re.compile(r"\s*(select|with|insert|create|explain|pragma|values)\b.*\s", re.I | re.S)
@@ -44,7 +46,7 @@ _STEPS_BETWEEN_LOOKS = 100_000
 Connection = apsw.Connection
 
 
-class Shell(apsw_shell.Shell):
+class Shell(tables.Shell):
     """apsw's shell, whose every connection has the tables. Close it after use."""
 
     def __init__(self, **options: Any) -> None:
@@ -85,7 +87,7 @@ class Shell(apsw_shell.Shell):
         self._closing.close()
 
     def _connection_with_tables(self) -> Connection:
-        connection: Connection = apsw_shell.Shell.db.__get__(self)
+        connection: Connection = tables.Shell.db.__get__(self)
         if connection not in self._sessions:
             # To the real one, also when the shell holds back what it says itself.
             on_terminal = sys.stdout.isatty() and sys.stderr.isatty()
@@ -110,7 +112,7 @@ class Shell(apsw_shell.Shell):
             raise self.Error(f"--{next(iter(self.history))} goes with --refresh FILE")
         if name and _SQL.match(name) and not Path(name).exists():
             raise self.Error("the database comes before the SQL: dovtab :memory: 'SELECT ...'")
-        apsw_shell.Shell.db.__set__(self, connection_and_name)
+        tables.Shell.db.__set__(self, connection_and_name)
 
     db = property(_connection_with_tables, _name_database)
 
@@ -184,7 +186,11 @@ class Shell(apsw_shell.Shell):
         return command
 
     def get_line(self, prompt: str = "") -> str | None:
+        if not self._has_begun:
+            # Tables may have come or gone with what ran before it.
+            self.typed, self._names = "", None
         line: str | None = super().get_line(prompt)
+        self.typed += f"{line}\n"
         if line is None and self._has_begun and not self.interactive:
             self._is_cut_off = True
             # To apsw's shell: take what there is.
@@ -209,6 +215,8 @@ class Shell(apsw_shell.Shell):
                 super().handle_exception()
             raise
         super().handle_exception()
+        if self.is_cut_short:
+            self.write_error(f"{NOT_WHOLE}\n")
 
     def command_bail(self, cmd: list[str]) -> None:
         """bail ON|OFF: Stop after any error of a script; OFF: after none
@@ -268,29 +276,9 @@ class Shell(apsw_shell.Shell):
         intro = f'{VERSIONS}\nEnter ".help" for instructions\n'
         super().cmdloop(intro, DEMO_INTRO if self._demo else transient)
 
-    def complete_sql(self, line: str, token: str, beg: int, end: int) -> list[str]:
-        found: list[str] = super().complete_sql(line, token, beg, end)
-        columns = "SELECT name FROM pragma_table_xinfo(?)"
-        modules = self._tables_of_ours()
-        names = [name for m in modules for (name,) in self.db.execute(columns, (m,))]
-        wanted = token.lower()
-        return found + [
-            n for n in dict.fromkeys(names) if n.startswith(wanted) and n not in found
-        ]
-
-    def _tables_of_ours(self) -> list[str]:
-        return [module.name for module in self._sessions[self.db].manifest.modules]
+    def manifest(self) -> Manifest:
+        return self._sessions[self.db].manifest
 
     def command_quit(self, cmd: list[str]) -> None:
         """quit: Exits this program"""
         self.command_exit(cmd)
-
-    def command_tables(self, cmd: list[str]) -> None:
-        """tables ?PATTERN?: Lists names of tables matching LIKE pattern
-
-        This also returns views, and dovtab's own tables.
-        """
-        super().command_tables(list(cmd))
-        for name in self._tables_of_ours():
-            if not cmd or any(self.db.execute("SELECT ? LIKE ?", (name, n)).get for n in cmd):
-                self.write(self.stdout, name + "\n")

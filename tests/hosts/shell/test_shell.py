@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pexpect
 import pytest
+from said import said
 
 from dovtab.engine.manifest import manifest
 from dovtab.hosts.command import main
@@ -24,14 +23,6 @@ from dovtab.simulator import Fault, Simulator
 Run = Callable[..., subprocess.CompletedProcess[str]]
 MANIFEST = manifest(TABLES)
 COMMAND = [sys.executable, "-m", "dovtab"]
-
-
-@pytest.fixture
-def fleet(simulator: Simulator) -> Simulator:
-    simulator.account.add_droplet(droplet_id=1)
-    for id in (101, 102, 103):
-        simulator.account.add_action(1, id=id)
-    return simulator
 
 
 @pytest.fixture
@@ -269,48 +260,6 @@ def test_whoever_stops_reading_ends_it_quietly(run: Run, fleet: Simulator) -> No
         ["/bin/sh", "-c", f"{command} | head -1"], capture_output=True, encoding="utf-8"
     )
     assert (ran.stdout, ran.stderr) == ("1\n", "")
-
-
-@pytest.fixture
-def shell(fleet: Simulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shell]:
-    monkeypatch.setenv("DIGITALOCEAN_API_URL", fleet.url)
-    monkeypatch.setenv("DIGITALOCEAN_TOKEN", fleet.token)
-    made = Shell(stdin=io.StringIO(), stdout=io.StringIO(), stderr=io.StringIO())
-    with contextlib.closing(made):
-        yield made
-
-
-def test_completion_knows_tables_columns_and_functions(shell: Shell) -> None:
-    def complete(token: str) -> list[str]:
-        return shell.complete_sql(token, token, 0, len(token))
-
-    functions = {f"{function.name}(" for function in MANIFEST.functions}
-    assert set(complete("droplet_")) == {"droplet_actions", "droplet_id"} | functions
-    assert {"dovtab_requests", "dovtab_posts"} <= set(complete("dov"))
-    assert {module.name for module in MANIFEST.modules} <= set(complete("d"))
-    assert "ratelimit_remaining" in complete("ratel")
-    assert "outcome" in complete("outc")
-    for hidden in ("action_id", "per_page", "tag_name", "attributes"):
-        assert complete(hidden[:5]).count(hidden) == 1
-    assert "SELECT " in complete("SEL")
-
-
-def said(shell: Shell, *commands: str) -> str:
-    for command in commands:
-        shell.process_complete_line(command)
-    text: str = shell.stdout.getvalue()
-    return text
-
-
-def test_the_tables_are_listed(shell: Shell) -> None:
-    """All that there are: whoever adds one need not think of the shell."""
-    ours = [module.name for module in MANIFEST.modules]
-    assert {"droplet_actions", "dovtab_requests", "dovtab_posts"} <= set(ours)
-    assert said(shell, "CREATE TABLE mine(a)", ".tables").split() == ["mine", *ours]
-    assert said(shell, ".tables droplet%").split()[1 + len(ours) :] == [
-        "droplet_actions",
-        "droplets",
-    ]
 
 
 def test_every_connection_of_the_shell_has_the_tables(shell: Shell, tmp_path: Path) -> None:

@@ -1,0 +1,246 @@
+"""Rows as text that people read and copy: a table where it fits, else record by record.
+
+The one rule: no word is broken, and no character lost without a mark. Where a table is
+wider than the terminal, texts are wrapped between words first, then JSON is shortened,
+which `MARK` shows, then it goes without its lines; where that is not enough, each row is a
+record, its columns one below the other.
+
+Pure: the width of the terminal is passed in. Source: https://www.unicode.org/reports/tr11/
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from apsw import format_sql_value
+
+from dovtab.hosts.shell.words import visible, widest_line, width_of, wrapped
+
+Value = None | int | float | str | bytes
+# Narrower than that, JSON says nothing, and a text is a column of single words.
+_LEAST_JSON, _LEAST_TEXT = 16, 24
+# What is no longer than that is an action's attributes perhaps, and is wanted whole.
+_SHORT_JSON = 100
+_JSON = re.compile(r"\s*[\[{].*[\]}]\s*\Z", re.S)
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """What a table is drawn with: the corners and crossings of each rule, and the bars.
+
+    Attributes:
+        top, middle, bottom: the left end, the filling, the crossing, the right end; None: no rule.
+        bar: between two cells; edges: at a row's ends.
+    """
+
+    top: str | None
+    middle: str | None
+    bottom: str | None
+    bar: str
+    edges: tuple[str, str]
+    record: str = "─"
+
+    @property
+    def width(self) -> int:
+        """Columns of the terminal that a row of one cell takes beside the cell."""
+        return sum(map(len, self.edges))
+
+
+BOX = Lines("╭─┬╮", "├─┼┤", "╰─┴╯", " │ ", ("│ ", " │"))
+ASCII = Lines("+-++", "+-++", "+-++", " | ", ("| ", " |"), record="-")
+COLUMNS = Lines(None, " - ", None, "  ", ("", ""), record="-")
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How values and names are written.
+
+    Attributes:
+        null: what NULL is shown as.
+        quote: values are written as in SQL.
+        bold, faint: what begins and ends them on this terminal, or two empty texts.
+    """
+
+    null: str = "NULL"
+    quote: bool = False
+    bold: tuple[str, str] = ("", "")
+    faint: tuple[str, str] = ("", "")
+
+
+def shown(
+    names: Sequence[str],
+    rows: Sequence[Sequence[Value]],
+    width: int | None,
+    lines: Lines = BOX,
+    look: Look | None = None,
+) -> str:
+    """The rows as text, which ends with a new line.
+
+    Args:
+        width: columns of the terminal; None: as wide as it takes.
+        lines: what a table is drawn with.
+
+    >>> print(shown(["id", "name"], [[1, "web-01"], [22, None]], 80), end="")
+    ╭────┬────────╮
+    │ id │ name   │
+    ├────┼────────┤
+    │  1 │ web-01 │
+    │ 22 │ NULL   │
+    ╰────┴────────╯
+    >>> print(shown(["id", "name"], [[1, "web-01"]], 8), end="")
+    ── 1 of 1 ──
+      id  1
+    name  web-01
+    """
+    look = look or Look()
+    heads = [visible(name) for name in names]
+    cells = [[_text(value, look) for value in row] for row in rows]
+    columns = [
+        _Column(head, [row[place] for row in cells], [row[place] for row in rows])
+        for place, head in enumerate(heads)
+    ]
+    for drawn in (lines, COLUMNS):
+        widths = _fit(columns, width, drawn)
+        if widths is not None:
+            return "".join(_table(columns, len(rows), widths, drawn, look))
+    return "".join(_records(columns, len(rows), width or 0, lines, look))
+
+
+class _Column:
+    """A column's name, its cells as text and as values, and how wide it has to be."""
+
+    def __init__(self, head: str, cells: list[str], values: list[Value]) -> None:
+        self.head, self.cells, self.values = head, cells, values
+        self.natural = max(map(widest_line, [head, *cells]))
+        self.is_json = any(isinstance(v, str) and _JSON.match(v) for v in values) and all(
+            v is None or (isinstance(v, str) and _JSON.match(v)) for v in values
+        )
+        self.is_number = any(isinstance(v, int | float) for v in values) and all(
+            v is None or isinstance(v, int | float) for v in values
+        )
+
+    @property
+    def is_long(self) -> bool:
+        """Whether it may be shortened."""
+        return self.is_json and self.natural > _SHORT_JSON
+
+    def least(self, *, shortened: bool) -> int:
+        head = widest_line(self.head)
+        if self.is_json:
+            least = max(head, _LEAST_JSON)
+            return min(self.natural, least) if shortened and self.is_long else self.natural
+        words = max((width_of(w) for cell in self.cells for w in cell.split()), default=0)
+        return min(self.natural, max(head, words, _LEAST_TEXT))
+
+
+def _fit(columns: list[_Column], width: int | None, lines: Lines) -> list[int] | None:
+    """How wide each column is; None: they do not fit."""
+    natural = [column.natural for column in columns]
+    if width is None:
+        return natural
+    room = width - lines.width - len(lines.bar) * (len(columns) - 1)
+    for shortened in (False, True):
+        least = [column.least(shortened=shortened) for column in columns]
+        if sum(least) <= room:
+            return _shared_out(least, natural, room)
+    return None
+
+
+def _shared_out(least: list[int], natural: list[int], room: int) -> list[int]:
+    """As wide as each needs to be, and what is left in equal parts to those that want more.
+
+    >>> _shared_out([3, 5, 5], [3, 30, 7], 30)
+    [3, 20, 7]
+    """
+    widths = list(least)
+    left = room - sum(widths)
+    while left > 0:
+        wanting = [i for i, width in enumerate(widths) if width < natural[i]]
+        if not wanting:
+            break
+        part = max(1, left // len(wanting))
+        for i in wanting:
+            more = min(part, natural[i] - widths[i], left)
+            widths[i] += more
+            left -= more
+    return widths
+
+
+def _table(
+    columns: list[_Column], count: int, widths: list[int], lines: Lines, look: Look
+) -> Iterator[str]:
+    pieces = [
+        [wrapped(cell, width, shorten=column.is_long) for cell in column.cells]
+        for column, width in zip(columns, widths, strict=True)
+    ]
+    # A row of several lines would be one with the next.
+    is_tall = [any(len(column[place]) > 1 for column in pieces) for place in range(count)]
+    yield _rule(lines.top, widths, lines)
+    heads = [wrapped(column.head, width) for column, width in zip(columns, widths, strict=True)]
+    aligned = [column.is_number for column in columns]
+    yield from _row(heads, widths, aligned, lines, [look.bold] * len(columns))
+    yield _rule(lines.middle, widths, lines)
+    for place in range(count):
+        marks = [look.faint if c.values[place] is None else ("", "") for c in columns]
+        if place and (is_tall[place - 1] or is_tall[place]):
+            yield _rule(lines.middle, widths, lines) if lines.top else "\n"
+        cells = [column[place] for column in pieces]
+        yield from _row(cells, widths, aligned, lines, marks)
+    yield _rule(lines.bottom, widths, lines)
+
+
+def _row(
+    cells: list[list[str]],
+    widths: list[int],
+    to_the_right: list[bool],
+    lines: Lines,
+    marks: list[tuple[str, str]],
+) -> Iterator[str]:
+    for height in range(max(map(len, cells))):
+        pieces = []
+        for cell, width, right, (on, off) in zip(
+            cells, widths, to_the_right, marks, strict=True
+        ):
+            text = cell[height] if height < len(cell) else ""
+            blanks = " " * (width - width_of(text))
+            text = f"{on}{text}{off}" if text else ""
+            pieces.append(blanks + text if right else text + blanks)
+        left, end = lines.edges
+        yield f"{left}{lines.bar.join(pieces)}{end}".rstrip() + "\n"
+
+
+def _rule(drawn: str | None, widths: list[int], lines: Lines) -> str:
+    if drawn is None:
+        return ""
+    if lines.edges == ("", ""):
+        return lines.bar.join(drawn[1] * width for width in widths) + "\n"
+    left, line, crossing, right = tuple(drawn)
+    return left + crossing.join(line * (width + 2) for width in widths) + right + "\n"
+
+
+def _records(
+    columns: list[_Column], count: int, width: int, lines: Lines, look: Look
+) -> Iterator[str]:
+    names = max(widest_line(column.head) for column in columns)
+    room = max(width - names - 2, 1)
+    for place in range(count):
+        title = f"{lines.record * 2} {place + 1} of {count} {lines.record * 2}"
+        yield f"{look.faint[0]}{title}{look.faint[1]}\n"
+        for column in columns:
+            value = wrapped(column.cells[place], room, shorten=column.is_long)
+            on, off = look.faint if column.values[place] is None else ("", "")
+            head = " ".join(column.head.split("\n"))
+            yield " " * (names - width_of(head)) + "".join((look.bold[0], head, look.bold[1]))
+            yield "  " + ("\n" + " " * (names + 2)).join(f"{on}{v}{off}" for v in value) + "\n"
+
+
+def _text(value: Value, look: Look) -> str:
+    if look.quote:
+        return visible(format_sql_value(value))
+    if value is None:
+        return look.null
+    if isinstance(value, bytes):
+        return str(format_sql_value(value))
+    return visible(str(value))
