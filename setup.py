@@ -83,7 +83,7 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.11",
     packages=find_packages(include=["dovtab", "dovtab.*"]),
-    package_data={"dovtab": ["py.typed"]},
+    package_data={"dovtab": ["py.typed", "help/*.md"]},
     ext_modules=[] if sys.platform == "win32" else [loadable],
     cmdclass={"build_ext": BuildLoadable, **platform_wheel()},
     install_requires=[

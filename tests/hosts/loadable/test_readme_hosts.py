@@ -1,4 +1,4 @@
-"""What the README says of other programs runs in them, as it stands there."""
+"""What the README and the help say of other programs runs in them, as it stands there."""
 
 from __future__ import annotations
 
@@ -22,8 +22,10 @@ import dovtab
 from built import needs_extension
 from dovtab.simulator import Simulator
 
-README = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
-SECTION = README.partition("\n## In other programs\n")[2].partition("\n## ")[0]
+ROOT = Path(__file__).parents[3]
+PAGES = [ROOT / "dovtab" / "help" / f"{name}.md" for name in ("programs", "datasette")]
+SECTION = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 QUERY = "SELECT count(*) FROM droplet_actions(3164444)"
 
 pytestmark = needs_extension
@@ -69,6 +71,8 @@ def test_the_shell() -> None:
     export = block("bash", "export").strip()
     assert prints("bash", "-ec", f"{export}; echo $DOVTAB") == dovtab.loadable_path()
     assert prints("bash", "-ec", line("sqlite3 fleet.db")) == "8"
+    (first,) = re.findall(r"^```bash\n(.*?)^```$", README, re.M | re.S)
+    assert prints("bash", "-ec", first) == "8"
 
 
 def test_datasette() -> None:

@@ -26,8 +26,8 @@ POST = f"SELECT droplet_actions_post({DROPLET}, 'reboot')"
 INSERT = (
     f"INSERT INTO digitalocean.droplet_actions(droplet_id, type) VALUES ({DROPLET}, 'reboot')"
 )
-README = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
-OURS = README.partition("### Apache Superset")[2].partition("\n## ")[0]
+HELP = Path(__file__).parents[3] / "dovtab" / "help"
+OURS = (HELP / "superset.md").read_text(encoding="utf-8")
 (JOIN,) = re.findall(r"^```sql\n(.*?);\n```$", OURS, re.M | re.S)
 JSON = """
 SELECT json_object('dollars', sum(size ->> 'price_monthly')) AS told
@@ -77,7 +77,7 @@ class Visit:
                 "upload", mine.get("engine_information", {}).get("supports_file_upload"), False
             )
             self._same(
-                "URL in README", mine.get("sqlalchemy_uri_placeholder", "?") in OURS, True
+                "URL in the help", mine.get("sqlalchemy_uri_placeholder", "?") in OURS, True
             )
             for uri, status in (
                 (f"{self._uri}&token=x", 422),
