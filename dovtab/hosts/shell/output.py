@@ -169,11 +169,11 @@ class Shell(apsw_shell.Shell):
         return int(self._terminal_width(20)) if self.stdout.isatty() else None
 
     def command_once(self, cmd: list[str]) -> None:
-        """once ?--bom? FILE | '|COMMAND' | -x | -e | -w: Where the rows of the next statement go
+        """once ?OPTION? FILE: Sends the rows of the next statement to a file
 
-        FILE: a file; as Parquet, if its name ends with .parquet.
-        |COMMAND: the input of a command.
-        -x, -e, -w: as CSV, text or HTML to the desktop's program for that.
+        As Parquet, if its name ends with .parquet. '|COMMAND' is the input of a command,
+        and -x, -e or -w without a name the desktop's program for CSV, text or HTML. --bom
+        begins with a byte order mark.
         """
         # Few rows go anywhere but to the screen, or into a pipe.
         from dovtab.hosts.shell.once import Once, destination

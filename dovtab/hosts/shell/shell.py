@@ -37,6 +37,7 @@ from dovtab.hosts.shell import tables
 from dovtab.hosts.shell.last_statement import refusal, split
 from dovtab.hosts.shell.output import NOT_WHOLE
 from dovtab.hosts.shell.progress import Progress
+from dovtab.hosts.shell.words import hanging
 
 _SQL = re.compile(r"\s*(select|with|insert|create|explain|pragma|values)\b.*\s", re.I | re.S)
 # Python notices Ctrl-C only when some of its code runs; this many steps of
@@ -278,6 +279,23 @@ class Shell(tables.Shell):
 
     def manifest(self) -> Manifest:
         return self._sessions[self.db].manifest
+
+    def command_help(self, cmd: list[str]) -> None:
+        """help ?COMMAND|TOPIC?: Shows list of commands and their usage, or a page of the reference
+
+        If COMMAND is specified then shows detail about that COMMAND.
+        ``.help all`` will show detailed help about all commands.
+        """
+        # Whoever asks reads for a while.
+        from dovtab.hosts.help import page, topics
+
+        if len(cmd) == 1 and cmd[0] in topics():
+            self.write(self.stdout, page(cmd[0], self._screen_width()))
+            return
+        super().command_help(cmd)
+        if not cmd:
+            told = f".help with one of {', '.join(topics())} is a page of the reference"
+            self._write_lines(hanging("", told, self._screen_width()))
 
     def command_quit(self, cmd: list[str]) -> None:
         """quit: Exits this program"""
