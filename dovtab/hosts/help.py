@@ -99,6 +99,6 @@ def _plain(text: str) -> str:
     pieces = re.split(r"`([^`]*)`", text)
     # Between marks of code a star is a star.
     return "".join(
-        piece if place % 2 else re.sub(r"\*+(\S(?:[^*]*\S)?)\*+", r"\1", piece)
+        piece if place % 2 else re.sub(r"(\*{1,2})(\S(?:[^*]*\S)?)\1", r"\2", piece)
         for place, piece in enumerate(pieces)
     )
