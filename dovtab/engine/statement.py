@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from dovtab.engine.acting.reach import Reach, Target
+from dovtab.engine.allowance import refusal
 from dovtab.engine.reading.covering import Coverings
 from dovtab.engine.reading.held import Held
 from dovtab.engine.reading.predictor import Predictor
@@ -154,13 +155,8 @@ class Statement:
             TooManyRequestsError: it would be one more than ``allowed``.
         """
         if self.requests + self.queued >= allowed:
-            started = f", {self.actions} of which started actions," if self.actions else ""
-            queued = f", and {self.queued} actions asked for," if self.queued else ""
-            raise TooManyRequestsError(
-                f"requests made by this statement: {self.requests}{started}{queued} and it needs more"
-                f" than max_requests={allowed}: narrow it (WHERE {key} = ...), or raise"
-                " the setting max_requests (DOVTAB_MAX_REQUESTS)"
-            )
+            made = self.requests, self.actions, self.queued
+            raise TooManyRequestsError(refusal(made, self.expected, allowed, key))
         self.requests += not queues
         self.actions += acts
         self.queued += queues
