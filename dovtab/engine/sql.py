@@ -20,6 +20,8 @@ _NOT_SQL = re.compile(
     r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|`[^`]*`|\[[^]]*\]|--[^\n]*|/\*.*?\*/", re.S
 )
 _STOPS = re.compile(r"\b(?:limit|exists|case|coalesce|ifnull|iif)\b", re.I)
+_CHANGES = re.compile(r"\b(?:update|delete)\b", re.I)
+_ONLY_READ = frozenset({"select", "with", "values", "explain", "pragma"})
 _RETURNING = re.compile(r"\breturning\b", re.I)
 
 
@@ -64,3 +66,21 @@ def may_stop_early(sql: str) -> bool:
     [False, True]
     """
     return _STOPS.search(_NOT_SQL.sub(" ", sql)) is not None
+
+
+def changes_rows(sql: str) -> bool:
+    """Whether a statement has the word of one that changes rows, or takes them away.
+
+    >>> changes_rows("WITH x AS (SELECT 1) UPDATE t SET a = 1"), changes_rows("SELECT 'update'")
+    (True, False)
+    """
+    return _CHANGES.search(_NOT_SQL.sub(" ", sql)) is not None
+
+
+def may_change_rows(sql: str) -> bool:
+    """Whether it may be such a statement, or run one in a trigger.
+
+    >>> may_change_rows("INSERT INTO t VALUES (1)"), may_change_rows("SELECT a FROM t")
+    (True, False)
+    """
+    return changes_rows(sql) or first_words(sql)[0] not in _ONLY_READ

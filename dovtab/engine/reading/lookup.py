@@ -19,6 +19,7 @@ from dovtab.engine.reading.refusal import EVERYTHING, why_refused
 from dovtab.engine.reading.shown import only_shown
 from dovtab.engine.reading.times import check_comparable
 from dovtab.engine.reading.values import SqlValue, integer, text
+from dovtab.engine.sql import changes_rows, may_change_rows
 from dovtab.errors import ArgumentError, NotAllowedError
 from dovtab.resources import Table
 
@@ -77,10 +78,10 @@ def lookup(
     bound = [argument.name for argument in arguments if argument.how[0] not in "!?~"]
     looked_at = [a.name for a in arguments if a.how == "?" and a.name != LIMITED]
     if looked_at and not only_shown(sql, table, name, bound):
-        _refuse(table, looked_at[0])
+        _refuse(table, looked_at[0], sql)
     for argument in arguments:
         if argument.how == "!":
-            _refuse(table, argument.name)
+            _refuse(table, argument.name, sql)
     few = any(argument.name == LIMITED for argument in arguments if argument.how == "?")
     given = zip((a for a in arguments if a.how != "?"), argv, strict=True)
     sought: list[tuple[Argument, Value]] = []
@@ -155,13 +156,14 @@ def _check_pager(table: Table, numbered: dict[str, int]) -> None:
         raise ArgumentError(f"per_page must be from 1 to {PER_PAGE_MAX}, not {per_page}")
 
 
-def _refuse(table: Table, column: str) -> NoReturn:
+def _refuse(table: Table, column: str, sql: str) -> NoReturn:
     if column != EVERYTHING:
         raise ArgumentError(why_refused(table, column))
     named = "let a SELECT name the columns that it wants, and not the hidden ones"
-    if table.acts is None:
-        raise NotAllowedError(f"{named}: some of them have no value of their own")
-    raise NotAllowedError(
-        f"what was done to a {table.noun} cannot be changed: INSERT starts a new action;"
-        f" {named}"
-    )
+    changes = table.acts is not None and may_change_rows(sql)
+    if not changes:
+        raise ArgumentError(f"{named}: some of them have no value of their own")
+    unchanged = f"what was done to a {table.noun} cannot be changed: INSERT starts a new action"
+    # Of a trigger's statement nobody tells which it is.
+    either = "" if changes_rows(sql) else f"; {named}"
+    raise NotAllowedError(unchanged + either)

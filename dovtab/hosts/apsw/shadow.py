@@ -9,6 +9,7 @@ Source: https://sqlite.org/vtab.html#epovtab
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterable
 
 import apsw
@@ -44,20 +45,33 @@ class Shadow:
             if named and first_words(sql)[0] in _REMEDIES:
                 return
         for name in named:
-            self._check(connection, name)
+            self._check(connection, name, opens=sql is None)
 
-    def _check(self, connection: apsw.Connection, name: str) -> None:
+    def _check(self, connection: apsw.Connection, name: str, *, opens: bool) -> None:
         cursor = connection.cursor()
         # Nobody's statement, and no tracer's business.
         cursor.exec_trace = lambda *begun: True
         for schema, kind in map(_texts, cursor.execute(_NAMED, (name,)).fetchall()):
             if kind == "virtual" and _is_ours(cursor, schema, name):
                 continue
-            quoted = schema.replace('"', '""')
             raise SettingsError(
                 f"the database {schema} has a {kind} {name} of its own, which hides dovtab's:"
-                f' ALTER TABLE "{quoted}".{name} RENAME TO another name, or use another database'
+                f" {_remedy(schema, kind, name, connection.db_filename(schema), opens)}, or use"
+                " another database"
             )
+
+
+def _remedy(schema: str, kind: str, name: str, file: str, opens: bool) -> str:
+    """How to take it out of the way; nobody can do it here before the database is open."""
+    quoted = schema.replace('"', '""')
+    where = "" if opens else f'"{quoted}".'
+    sql = f"ALTER TABLE {where}{name} RENAME TO other_{name}"
+    if kind == "view":
+        sql = f"DROP VIEW {where}{name}"
+    if not opens:
+        return sql
+    words = "drop it" if kind == "view" else "rename it"
+    return f"{words} with SQLite's own shell, sqlite3 {shlex.quote(file)} '{sql}'"
 
 
 def _texts(row: Iterable[object]) -> tuple[str, ...]:

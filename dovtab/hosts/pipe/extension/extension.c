@@ -25,11 +25,14 @@ static int is_hidden(Channel *channel, const char *name, char **error) {
             database, name, name);
         if (query != NULL && sqlite3_prepare_v2(channel->db, query, -1, &found, NULL) == SQLITE_OK &&
             sqlite3_step(found) == SQLITE_ROW) {
+            const char *kind = (const char *)sqlite3_column_text(found, 0);
+            int is_view = kind != NULL && kind[0] == 'v';
             hidden = 1;
             *error = sqlite3_mprintf(
-                "the database %s has a %s %s of its own, which hides dovtab's: ALTER TABLE"
-                " \"%w\".%s RENAME TO another name, or use another database",
-                database, sqlite3_column_text(found, 0), name, database, name);
+                "the database %s has a %s %s of its own, which hides dovtab's: %s \"%w\".%s%s%s"
+                " before dovtab is loaded, or use another database",
+                database, kind, name, is_view ? "DROP VIEW" : "ALTER TABLE", database, name,
+                is_view ? "" : " RENAME TO other_", is_view ? "" : name);
         }
         sqlite3_finalize(found);
         sqlite3_free(query);
