@@ -77,10 +77,12 @@ def connect(path: str = ":memory:", **settings: Any) -> apsw.Connection:
     # The engine does without apsw, and so does whoever uses another door to it.
     from dovtab.api.settings import resolve
     from dovtab.hosts.apsw.connection import Connection, attach
+    from dovtab.hosts.apsw.opening import naming
 
     resolved = resolve(settings, os.getenv)
-    connection = Connection(path)
-    attach(connection, resolved)
+    with naming(path):
+        connection = Connection(path)
+        attach(connection, resolved)
     return connection
 
 

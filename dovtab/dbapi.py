@@ -16,6 +16,7 @@ Source: https://peps.python.org/pep-0249/
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import Any
 
 from dovtab.api.settings import resolve_for_others
@@ -84,6 +85,10 @@ __all__ = [
     "threadsafety",
 ]
 
+_TO_ACT_BY_URL = (
+    "to allow it, put allow_actions=1 into the database's URL, or set DOVTAB_ALLOW_ACTIONS=1"
+)
+
 apilevel = "2.0"
 threadsafety = 1
 paramstyle = "qmark"
@@ -119,6 +124,8 @@ def connect(
     """
     with translated():
         resolved = resolve_for_others(settings, os.getenv)
+        if schema is not None:
+            resolved = replace(resolved, to_act=_TO_ACT_BY_URL)
     return Connection(
         database,
         resolved,

@@ -23,9 +23,19 @@ own words, the request id, and what to do. No message ever holds a token.
 
 from __future__ import annotations
 
+from typing import Literal
+
 
 class DovtabError(Exception):
-    """The root of the tree."""
+    """The root of the tree.
+
+    Attributes:
+        outcome: of the action that it is about, if it was to be started: ``refused``, by
+            the API or in a rehearsal, or ``unknown``: it may have been started, and was
+            not asked for again. None: it is about no action, or it was not sent at all.
+    """
+
+    outcome: Literal["refused", "unknown"] | None = None
 
 
 class SettingsError(DovtabError):
@@ -90,6 +100,7 @@ class ActionsError(DovtabError):
         self, message: str, *, sent: int, inferred: int, refused: int, unknown: int
     ) -> None:
         super().__init__(message)
+        self.outcome = "unknown" if unknown else "refused"
         self.sent = sent
         self.inferred = inferred
         self.refused = refused

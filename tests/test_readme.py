@@ -68,7 +68,7 @@ def test_a_command_prints_what_the_readme_shows(
     )
     said = re.sub(r"request id [-0-9a-f]+", "request id ...", ran.stdout + ran.stderr)
     assert [line.rstrip() for line in said.splitlines()] == printed.splitlines()
-    assert ran.returncode == (1 if "Error: " in printed else 0)
+    assert bool(ran.returncode) == ("Error: " in printed)
 
 
 def test_the_readme_s_commands_are_what_continuous_integration_runs() -> None:

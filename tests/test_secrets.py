@@ -16,9 +16,11 @@ import pytest
 
 import dovtab
 from dovtab.api.settings import resolve
+from dovtab.hosts.command import main
 from dovtab.hosts.shell.shell import Shell
 from dovtab.simulator import Fault, Simulator
 from dovtab.simulator.faults import KINDS
+from raw_server import answer, raw_server
 
 SECRET = "dop_v1_5ec4e7" + "0123456789abcdef" * 4
 
@@ -171,3 +173,84 @@ def test_the_shell_with_exceptions_on_does_not_show_it(
         shell.cmdloop()
     assert "Frame" in err.getvalue()
     everything_said += [out.getvalue(), err.getvalue()]
+
+
+def whatever_is_logged(record: logging.LogRecord) -> str:
+    """As the most talkative of handlers writes it: the arguments, too, and every variable."""
+    told = [record.getMessage(), repr(record.args), repr(vars(record))]
+    if record.exc_info and record.exc_info[1] is not None:
+        told.append(whole(record.exc_info[1]))
+    return "\n".join(told)
+
+
+@pytest.mark.parametrize(
+    "kind", ["status", "close", "lost_after_effect", "wrong token", "none"]
+)
+def test_no_logger_shows_it_at_any_level(
+    simulator: Simulator,
+    connect: Callable[..., apsw.Connection],
+    caplog: pytest.LogCaptureFixture,
+    everything_said: list[str],
+    kind: str,
+) -> None:
+    """Nor do those of the HTTP library, and what a program logs when it has caught an error."""
+    simulator.account.add_droplet(droplet_id=1)
+    if kind != "wrong token":
+        simulator.account.add_token(SECRET)
+    if kind in KINDS:
+        simulator.fault(Fault(kind=kind, times=3))
+    db = connect(token=SECRET)
+    for query in (
+        "SELECT * FROM droplet_actions(1)",
+        "SELECT droplet_actions_post(1, 'reboot')",
+    ):
+        try:
+            list(db.execute(query))
+        except dovtab.DovtabError:
+            logging.getLogger("theirs").debug("it went wrong", exc_info=True)
+    named = {record.name.partition(".")[0] for record in caplog.records}
+    assert {"dovtab", "httpcore"} <= named
+    everything_said += map(whatever_is_logged, caplog.records)
+
+
+def test_a_server_that_repeats_the_token_in_a_header_is_not_logged(
+    everything_said: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """The HTTP library logs the headers of answers."""
+    repeats = answer(b"[]", f"x-request-id: {SECRET}".encode(), f"x-echo: {SECRET}".encode())
+    with raw_server(repeats) as server:
+        db = dovtab.connect(token=SECRET, api_url=server.url)
+        with pytest.raises(dovtab.AnswerError):
+            list(db.execute("SELECT * FROM droplet_actions(1)"))
+        db.close()
+    assert "x-echo" in caplog.text
+    everything_said += map(whatever_is_logged, caplog.records)
+
+
+def test_a_query_that_has_it_is_logged_without(
+    simulator: Simulator,
+    connect: Callable[..., apsw.Connection],
+    everything_said: list[str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    simulator.account.add_token(SECRET)
+    db = connect(token=SECRET)
+    list(db.execute("SELECT * FROM droplets WHERE tag_name = ?", (SECRET,)))
+    assert any("tag_name=[token]" in message for message in caplog.messages)
+    everything_said += map(whatever_is_logged, caplog.records)
+
+
+def test_the_verbose_command_does_not_show_it(
+    simulator: Simulator,
+    monkeypatch: pytest.MonkeyPatch,
+    everything_said: list[str],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    simulator.account.add_token(SECRET)
+    simulator.fault(Fault(kind="close", times=2))
+    monkeypatch.setenv("DIGITALOCEAN_TOKEN", SECRET)
+    monkeypatch.setenv("DIGITALOCEAN_API_URL", simulator.url)
+    main(["-v", ":memory:", "SELECT * FROM droplet_actions(1)"])
+    said = capsys.readouterr()
+    assert said.err.count("GET /v2/droplets/1/actions") == 3
+    everything_said += [said.out, said.err]

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Event
 
+from dovtab.api import logger
 from dovtab.api.answers import Reply, rate_limit_error, read_reply
 from dovtab.api.clock import Clock
 from dovtab.api.connections import Connections, Lost, NotSent
@@ -76,13 +77,14 @@ class Client:
             refused: told for how long, each time that it was, by a 429.
         """
         request = exchange.request
-        duration = waited = 0.0
+        duration = took = waited = 0.0
         while not cancelled.is_set():
             before_attempt()
             exchange.attempts += 1
             sent_at, started = clock.time(), clock.monotonic()
             outcome = self._send(request, settings.timeout_seconds, cancelled)
-            duration += clock.monotonic() - started
+            took = clock.monotonic() - started
+            duration += took
             if isinstance(outcome, _Lost):
                 delay = self._after_loss(exchange, outcome)
             else:
@@ -99,9 +101,15 @@ class Client:
                             exchange.error, clock.time() + delay, settings.max_wait_seconds
                         )
                         break
-            if delay is None or exchange.attempts == attempts or clock.wait(cancelled, delay):
+            if delay is None or exchange.attempts == attempts:
+                break
+            logger.goes_again(exchange, delay, self.token)
+            if clock.wait(cancelled, delay):
                 break
         exchange.duration = duration
+        if exchange.uncertain:
+            logger.lost(exchange, self.token)
+        logger.answered(exchange, took, self.token)
 
     def _after_reply(self, exchange: Exchange, reply: Reply, clock: Clock) -> float | None:
         if reply.status == 429:

@@ -27,6 +27,7 @@ import httpcore
 
 from dovtab.api.answers import Reply
 from dovtab.api.deadline import Deadline, DeadlineBackend
+from dovtab.api.logger import Redaction
 from dovtab.api.token import Token
 from dovtab.errors import SettingsError
 from dovtab.version import VERSION
@@ -90,6 +91,8 @@ class Connections:
             (b"connection", b"keep-alive"),
             (b"user-agent", f"dovtab/{VERSION} httpcore/{httpcore.__version__}".encode()),
         ]
+        self._redaction = Redaction(token)
+        self._redaction.begin()
         # One call each: no lock is needed.
         self._idle: deque[httpcore.ConnectionInterface] = deque()
         self._closed = False
@@ -155,6 +158,7 @@ class Connections:
     def close(self) -> None:
         """Close those that nobody uses now, and the others when they come back."""
         self._closed = True
+        self._redaction.end()
         while self._idle:
             self._idle.pop().close()
 

@@ -20,6 +20,9 @@ from dovtab.api.token import Token
 from dovtab.errors import SettingsError
 
 PUBLIC_API = "https://api.digitalocean.com"
+_TO_ACT = (
+    "to allow it, pass allow_actions=True, or set DOVTAB_ALLOW_ACTIONS=1 before it is opened"
+)
 _STATE, _LOG, _QUOTA = "~/.local/state", "dovtab/actions.db", "dovtab/quota"
 
 
@@ -48,6 +51,7 @@ class Settings:
         timeout_seconds: how long one request may take.
         getenv: gives the environment, where a token is looked for if none is given.
         variables: gives the names of what is in the environment.
+        to_act: where SQL may not start actions, what would let it, in the door's words.
     """
 
     token: Token | None = None
@@ -70,6 +74,7 @@ class Settings:
     variables: Callable[[], Iterable[str]] = field(
         default=environment_names, repr=False, compare=False
     )
+    to_act: str = field(default=_TO_ACT, repr=False, compare=False)
 
 
 _VARIABLES = {

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 from dovtab.api.clock import Clock
+from dovtab.api.logger import LOGGER
 from dovtab.api.quota import HOUR_REQUESTS, MINUTE_REQUESTS, Usage
 from dovtab.engine.journal import rfc3339
 from dovtab.engine.statement import Statement
@@ -76,12 +77,16 @@ class QuotaWaits:
             self.end(wait)
 
     def begin(self, wait: QuotaWait) -> None:
-        """Somebody waits."""
+        """Somebody waits; logged, if it is for long and nobody else on this connection does."""
         with self._lock:
-            if not self._waiting:
+            is_first = not self._waiting
+            if is_first:
                 self._began = self._clock.monotonic()
             self._waiting.append(wait)
             self.current = wait
+        # A refusal is logged with what was refused.
+        if is_first and wait.seconds > LONG_SECONDS and wait.cause != "refused":
+            LOGGER.warning("%s", wait)
 
     def end(self, wait: QuotaWait) -> None:
         """And now not."""
@@ -113,11 +118,11 @@ class ToldWaits:
     """Tells, once of each statement, that it waits for long.
 
     Args:
-        tell: shows it to somebody; None: it is logged, by a library that prints nothing.
+        tell: shows it to somebody.
     """
 
-    def __init__(self, tell: Callable[[str], None] | None) -> None:
-        self._tell = tell or _log
+    def __init__(self, tell: Callable[[str], None] = lambda told: None) -> None:
+        self._tell = tell
         self._statements: list[Statement] = []
         self._last: QuotaWait | None = None
 
@@ -138,14 +143,3 @@ class ToldWaits:
     def forget(self) -> None:
         """No statement runs any more."""
         self._statements.clear()
-
-
-def _log(told: str) -> None:
-    # Few have to wait, and the import takes a while.
-    import logging
-
-    logger = logging.getLogger("dovtab")
-    if not logger.handlers:
-        # Where nobody wants to hear of it, Python would print it.
-        logger.addHandler(logging.NullHandler())
-    logger.warning(told)

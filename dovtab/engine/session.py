@@ -132,7 +132,7 @@ class Session:
     def _told_waits(self) -> ToldWaits:
         from dovtab.engine.quota_waits import ToldWaits
 
-        return ToldWaits(self._observer.held_up if self._observer is not None else None)
+        return ToldWaits(self._observer.held_up) if self._observer else ToldWaits()
 
     @property
     def queued(self) -> int:

@@ -1,6 +1,6 @@
 """The command from its arguments to its exit status.
 
-What fails ends it with status 1 and one line on stderr: scripts read that.
+What fails ends it with one line on stderr, and a status of `status`: scripts read that.
 """
 
 from __future__ import annotations
@@ -8,13 +8,15 @@ from __future__ import annotations
 import gc
 import io
 import os
+import shutil
 import signal
 import sys
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from dovtab.errors import SettingsError
+from dovtab.errors import DovtabError, SettingsError
+from dovtab.hosts import status
 from dovtab.hosts.options import USAGE, VERSIONS
 
 if TYPE_CHECKING:
@@ -30,6 +32,8 @@ def main(argv: list[str] | None = None) -> int:
     """Run the command; gives its exit status."""
     args = list(sys.argv[1:] if argv is None else argv)
     option = args[0].lstrip("-") if args and args[0].startswith("-") else ""
+    if option == "help" and len(args) == 2:
+        return _answer(partial(_page, args[1]))
     if option in ANSWERS:
         return _answer(ANSWERS[option])
     if option == "hub":
@@ -43,13 +47,23 @@ def main(argv: list[str] | None = None) -> int:
         signal.signal(signal.SIGTERM, signal.default_int_handler)
     shell = Shell()
     try:
-        status = _status(shell, args)
+        ended = _status(shell, args)
     finally:
         shell.close()
         if argv is None:
             # Python would look through all of it once more, and the process ends anyway.
             gc.freeze()
-    return status or int(shell.never_sent > 0 and not shell.at_prompt)
+    never_sent = shell.never_sent > 0 and not shell.at_prompt
+    return status.worst(ended, status.REFUSED) if never_sent else ended
+
+
+def _page(topic: str) -> str:
+    if topic == "exit":
+        return status.listed()
+    from dovtab.hosts.help import page
+
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    return page(topic, width).rstrip("\n")
 
 
 def _loadable_path() -> str:
@@ -78,23 +92,23 @@ def _answer(answer: Callable[[], str]) -> int:
     """Do what an option says, and nothing else."""
     try:
         print(answer())
-    except SettingsError as error:
+    except DovtabError as error:
         print(f"Error: {error}", file=sys.stderr)
-        return 1
-    return 0
+        return status.status_of(error)
+    return status.OK
 
 
 def _status(shell: Shell, args: list[str]) -> int:
     try:
         return _run(shell, args)
     except SystemExit as ending:
-        return int(ending.code or 0)
+        return _failure(shell) if ending.code is None else int(ending.code)
     except KeyboardInterrupt as pressed:
         return _interrupted(pressed)
     except BrokenPipeError:
         # Whoever read our output has had enough; Python would complain at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+        return status.worst(status.UNREAD, shell.failure)
     except Exception as error:
         if isinstance(error.__context__, KeyboardInterrupt):
             # Pressed a second time, while Python was letting go of a lock.
@@ -106,7 +120,14 @@ def _status(shell: Shell, args: list[str]) -> int:
             shell.stdout.flush()
             why = f"{why} ({NOT_WHOLE})"
         print(f"Error: {why}", file=sys.stderr)
-        return 1
+        if isinstance(error, shell.Error) and shell.failure == status.OK:
+            # No command has come to its turn: it is about the options.
+            return status.CANNOT_START
+        return status.worst(status.status_of(error), shell.failure)
+
+
+def _failure(shell: Shell) -> int:
+    return status.OK if shell.at_prompt else shell.failure
 
 
 def _interrupted(pressed: BaseException) -> int:
@@ -116,7 +137,7 @@ def _interrupted(pressed: BaseException) -> int:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
     notes = getattr(pressed, "__notes__", ["interrupted"])
     print(f"Error: {notes[0]}", file=sys.stderr)
-    return 130
+    return status.INTERRUPTED
 
 
 def _run(shell: Shell, args: list[str]) -> int:
@@ -127,33 +148,33 @@ def _run(shell: Shell, args: list[str]) -> int:
     stderr.write(shell.stderr.getvalue())
     shell.stderr = stderr
     settings = shell.resolve()
-    if shell.history:
+    if shell.given.history:
         return _refresh(shell, settings)
     if not commands:
         shell.at_prompt = bool(shell.interactive)
         shell.cmdloop()
     shell.stdout.flush()
-    return 1 if shell.failures and not shell.at_prompt else 0
+    return _failure(shell)
 
 
 def _refresh(shell: Shell, settings: Settings) -> int:
     # Most people have a question, and no history.
     from dovtab.hosts import history
-    from dovtab.hosts.shell.progress import Progress
 
-    path = shell.history.pop("refresh", None)
-    if path is not None and (not path or path.startswith("-")):
-        raise SettingsError("--refresh needs the name of a file: --refresh history.db")
+    said = shell.given.history
+    path = said.get("refresh")
     if path is None:
-        raise SettingsError(f"--{next(iter(shell.history))} goes with --refresh FILE")
-    settings = history.without_limit(settings)
-    full, quiet = "full" in shell.history, "quiet" in shell.history
-    progress = Progress(sys.stderr, draws=sys.stdout.isatty() and sys.stderr.isatty())
+        raise SettingsError(f"--{next(iter(said))} goes with --refresh FILE")
+    if not path or path.startswith("-"):
+        raise SettingsError("--refresh needs the name of a file: --refresh history.db")
+    settings = history.without_limit(settings, shell.given.settings)
+    full, quiet = "full" in said, "quiet" in said
+    progress = shell.progress(draws=sys.stdout.isatty() and sys.stderr.isatty())
     if settings.all_contexts:
         return history.command_for_all(
             path, settings, full=full, quiet=quiet, observer=progress
         )
-    account = "demo" if shell.is_demo else None
+    account = "demo" if shell.given.is_demo else None
     return history.command(
         path, settings, account=account, full=full, quiet=quiet, observer=progress
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from contextlib import closing
 from dataclasses import dataclass, replace
 
@@ -25,6 +25,7 @@ from dovtab.engine.statement import Statement
 from dovtab.errors import DovtabError, SettingsError
 from dovtab.hosts.history_file import HistoryFile, Written
 from dovtab.hosts.run_alone import run_alone
+from dovtab.hosts.status import OK, status_of, worst
 from dovtab.resources import DROPLET_ACTIONS
 
 # As many as the setting can say.
@@ -145,13 +146,13 @@ def command(
         said = _told(error)
         where = "" if said.startswith(path) else f"{path}: "
         print(f"Error: {where}{about}{said}", file=sys.stderr)
-        return 1
+        return status_of(error)
     finally:
         if observer is not None:
             observer.ended(Counter())
     if not quiet:
         print(f"{path}: {about}{done}")
-    return 0
+    return OK
 
 
 def command_for_all(
@@ -172,9 +173,9 @@ def command_for_all(
             "--refresh is for one context or for all: leave out --context, or --all-contexts"
             " (DOVTAB_ALL_CONTEXTS)"
         )
-    failed = 0
+    status = OK
     for name in all_contexts(settings.getenv, settings.variables):
-        failed |= command(
+        one = command(
             path,
             replace(settings, token=None, context=name),
             full=full,
@@ -182,7 +183,8 @@ def command_for_all(
             observer=observer,
             is_one_of_many=True,
         )
-    return failed
+        status = worst(status, one)
+    return status
 
 
 def account_name(settings: Settings) -> str:
@@ -200,9 +202,9 @@ def account_name(settings: Settings) -> str:
     return named.lower() if named.lower() in same or not same else same[0]
 
 
-def without_limit(settings: Settings) -> Settings:
-    """The settings without the limit of a query, unless the environment has one."""
-    is_set = settings.getenv("DOVTAB_MAX_REQUESTS")
+def without_limit(settings: Settings, given: Container[str] = ()) -> Settings:
+    """The settings without the limit of a query, unless it was given, or the environment has one."""
+    is_set = "max_requests" in given or settings.getenv("DOVTAB_MAX_REQUESTS")
     return settings if is_set else replace(settings, max_requests=UNLIMITED)
 
 
@@ -211,7 +213,7 @@ def _account(
 ) -> Account:
     """An account whose waiting is shown."""
 
-    told = ToldWaits(observer.held_up if observer is not None else None)
+    told = ToldWaits(observer.held_up) if observer is not None else ToldWaits()
 
     def interrupted() -> bool:
         seconds = told.look([account.waits], lambda: statement)

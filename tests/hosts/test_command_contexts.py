@@ -65,7 +65,7 @@ def test_a_context_is_one_of_a_variable_too(
 
 def test_an_unknown_context_is_one_line_with_those_that_there_are(run: Run) -> None:
     ran = run("--context", "qa", ":memory:", IDS, **THREE)
-    assert (ran.returncode, ran.stdout) == (1, "")
+    assert (ran.returncode, ran.stdout) == (2, "")
     (line,) = ran.stderr.splitlines()
     assert "DIGITALOCEAN_TOKEN_QA is not set" in line
     assert line.endswith("(contexts: a, b_b)")

@@ -106,7 +106,7 @@ def test_what_is_no_hub_is_refused_in_a_line_and_left_alone(
 ) -> None:
     make(path)
     before, when = path.read_bytes(), path.stat().st_mtime_ns
-    assert command.main(["--hub", path.name]) == 1
+    assert command.main(["--hub", path.name]) == 2
     said = capsys.readouterr()
     assert said.out == ""
     assert (
@@ -136,9 +136,9 @@ def test_an_empty_file_is_as_good_as_none(path: Path) -> None:
 def test_what_is_wrong_is_said_in_a_line(
     path: Path, args: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert command.main(["--hub", *args]) == 1
+    assert command.main(["--hub", *args]) == 2
     assert capsys.readouterr().err == f"Error: {message}\n"
-    assert command.main(["-box", "--hub", "a.db"]) == 1
+    assert command.main(["-box", "--hub", "a.db"]) == 2
     assert capsys.readouterr().err == "Error: --hub FILE goes alone\n"
     assert list(path.parent.glob("*.db")) == []
 
@@ -149,7 +149,7 @@ def test_one_that_others_are_writing_stays_as_it_is(
     hub.write(path.name)
     with closing(apsw.Connection(str(path))) as db:
         db.execute("BEGIN IMMEDIATE")
-        assert command.main(["--hub", path.name]) == 1
+        assert command.main(["--hub", path.name]) == 2
     assert capsys.readouterr().err == "Error: digitalocean.db: database is locked\n"
 
 

@@ -31,7 +31,7 @@ def test_without_a_compiler_it_says_what_it_takes(
         return loadable.path(tmp_path)
 
     monkeypatch.setitem(command.ANSWERS, "loadable-path", not_there)
-    assert command.main(["--loadable-path"]) == 1
+    assert command.main(["--loadable-path"]) == 2
     assert capsys.readouterr().err.startswith("Error: there is no loadable extension ")
 
 

@@ -253,4 +253,6 @@ def _text(value: Json, may_have_run: str) -> str:
     try:
         return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
     except RecursionError:
-        raise AnswerError(f"the answer is nested too deeply{may_have_run}") from None
+        error = AnswerError(f"the answer is nested too deeply{may_have_run}")
+        error.outcome = "unknown" if may_have_run else None
+        raise error from None

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from threading import Event
 
+from dovtab.api import logger
 from dovtab.api.answers import decode
 from dovtab.api.exchange import Exchange
 from dovtab.engine.account import Account
@@ -20,7 +21,7 @@ from dovtab.engine.acting.outcome import has_begun_before
 from dovtab.engine.acting.posts import Post, Started
 from dovtab.engine.interruption import not_sent
 from dovtab.engine.reading.rows import Object, is_object, read_started
-from dovtab.errors import AnswerError, DovtabError, LogError
+from dovtab.errors import AnswerError, APIError, DovtabError, LogError
 from dovtab.resources import Table
 
 _CLOCKS_DIFFER_SECONDS = 60.0
@@ -107,6 +108,8 @@ class _Delivery:
         if exchange.attempts == 0:
             raise not_sent(post.request)
         if exchange.error is not None and not exchange.uncertain:
+            if isinstance(exchange.error, APIError) and exchange.status != 429:
+                exchange.error.outcome = "refused"
             raise exchange.error
         return exchange
 
@@ -191,6 +194,8 @@ class _Delivery:
         claimed = self._account.shared().claims.claim(post, {a["id"] for a in actions})
         if claimed and actions and not search.why:
             post.ended("inferred", None, as_started(found, ""))
+            ids = ", ".join(str(action["id"]) for action in actions)
+            logger.found(f"{post.request}: inferred: action {ids}")
             return [action | INFERRED for action in actions]
         unknown = self._unknown(lost, search.why or "what looks like it is another's")
         post.started = as_started(found, str(unknown)) if claimed else ()
@@ -198,7 +203,9 @@ class _Delivery:
 
     def _unknown(self, lost: DovtabError | None, why: str) -> DovtabError:
         error = lost or AnswerError(f"{self._post.request}: no answer")
+        error.outcome = "unknown"
         error.args = (f"{error}; {why}{self._post.request.may_have_run}",)
+        logger.found(f"unknown: {error}")
         return error
 
     def _parent(self, action: Object) -> int | None:

@@ -175,7 +175,9 @@ def rehearse(
     problem = next((one.error for one in found if one.error), None)
     post.ended("refused" if problem else "dry-run", problem, found)
     if problem is not None:
-        raise ArgumentError(f"{post.request}: {problem}")
+        refused = ArgumentError(f"{post.request}: {problem}")
+        refused.outcome = "refused"
+        raise refused
 
 
 def _rehearsed(table: Table, targets: Mapping[int, Target], id: int, *, locks: bool) -> Started:

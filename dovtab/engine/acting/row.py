@@ -63,8 +63,7 @@ def check_allowed(account: Account) -> None:
     """
     if not account.settings.allow_actions:
         raise NotAllowedError(
-            "starting actions is off for this connection: to allow it, leave out --read-only,"
-            " set DOVTAB_ALLOW_ACTIONS=1 before it is opened, or pass allow_actions=True"
+            f"starting actions is off for this connection: {account.settings.to_act}"
         )
 
 

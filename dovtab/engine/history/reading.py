@@ -102,7 +102,7 @@ class Reading:
         except TooManyRequestsError:
             allowed = self._account.settings.max_requests
             raise TooManyRequestsError(
-                f"it takes more than max_requests={allowed} (DOVTAB_MAX_REQUESTS)"
+                f"it takes more than max_requests={allowed} (DOVTAB_MAX_REQUESTS, --max-requests)"
             ) from None
         finally:
             self._statement.end()

@@ -21,6 +21,7 @@ import apsw
 from dovtab.api.settings import Settings
 from dovtab.hosts.apsw.connection import Connection as ApswConnection
 from dovtab.hosts.apsw.connection import attach
+from dovtab.hosts.apsw.opening import naming
 from dovtab.hosts.dbapi import errors
 from dovtab.hosts.dbapi.closed import Closed
 from dovtab.hosts.dbapi.cursor import CHANGES_ROWS, Cursor
@@ -63,10 +64,10 @@ class Connection:
         self._is_closed = False
         self._thread = threading.get_ident() if check_same_thread else None
         self.isolation_level = isolation_level
-        with translated():
+        with translated(), naming(database):
             self.apsw: apsw.Connection = _open(os.fspath(database), read_only=read_only)
         try:
-            with translated():
+            with translated(), naming(database):
                 self.apsw.set_busy_timeout(round(timeout * 1000))
                 attach(self.apsw, settings)
                 if schema is not None:

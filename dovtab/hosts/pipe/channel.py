@@ -34,6 +34,7 @@ import struct
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 
 from dovtab.api.settings import Settings, resolve_for_others
@@ -52,6 +53,11 @@ from dovtab.version import VERSION
 PROTOCOL = 1
 # https://sqlite.org/rescode.html
 ERROR, INTERRUPT, CONSTRAINT = 1, 9, 19
+
+TO_ACT = "to allow it, set DOVTAB_ALLOW_ACTIONS=1 before the program loads the extension"
+NEVER = (
+    "the program has loaded it for reading alone, as for strangers, and no setting allows it"
+)
 
 ONE_WAY = frozenset("CDEXI")
 
@@ -216,7 +222,8 @@ def settings(environment: Mapping[str, str]) -> Settings:
         SettingsError: a variable has a value that is not allowed.
     """
     # To let a program load an extension is not to say that it may act.
-    return resolve_for_others({}, environment.get, environment.keys)
+    resolved = resolve_for_others({}, environment.get, environment.keys)
+    return replace(resolved, to_act=NEVER if environment.get("DOVTAB_READING") else TO_ACT)
 
 
 def registered(manifest: Manifest) -> bytes:

@@ -13,31 +13,25 @@ import os
 import re
 import sys
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import apsw
 
 from dovtab.api.settings import Settings, resolve
 from dovtab.engine.manifest import Manifest
 from dovtab.engine.session import Session
-from dovtab.errors import ActionsError, SettingsError
 from dovtab.hosts.apsw.connection import Checks, attach
-from dovtab.hosts.options import (
-    DEMO_INTRO,
-    FLAGS,
-    HISTORY_FLAGS,
-    OF_ACCOUNT,
-    USAGE,
-    VALUES,
-    VERSIONS,
-    misplaced,
-)
-from dovtab.hosts.shell import tables
-from dovtab.hosts.shell.last_statement import refusal, split
-from dovtab.hosts.shell.output import NOT_WHOLE
+from dovtab.hosts.apsw.opening import naming
+from dovtab.hosts.options import DEMO_INTRO, USAGE, VERSIONS, misplaced
+from dovtab.hosts.shell.given import Given
 from dovtab.hosts.shell.progress import Progress
+from dovtab.hosts.shell.script import Script
 from dovtab.hosts.shell.words import hanging
+
+if TYPE_CHECKING:
+    from dovtab.hosts.shell.verbose import Lines
 
 _SQL = re.compile(r"\s*(select|with|insert|create|explain|pragma|values)\b.*\s", re.I | re.S)
 # Python notices Ctrl-C only when some of its code runs; this many steps of
@@ -47,25 +41,19 @@ _STEPS_BETWEEN_LOOKS = 100_000
 Connection = apsw.Connection
 
 
-class Shell(tables.Shell):
+class Shell(Script):
     """apsw's shell, whose every connection has the tables. Close it after use."""
 
     def __init__(self, **options: Any) -> None:
-        self._given: dict[str, Any] = {}
+        self.given = Given()
         self._settings: Settings | None = None
         self._demo: Any = None
-        self.is_demo = False
-        # What is said of a history: its file, and how to refresh it.
-        self.history: dict[str, str] = {}
         self._sessions: dict[Connection, Session] = {}
         self._checks: dict[Connection, Checks] = {}
         self._closing = ExitStack()
-        self.failures = 0
+        self._lines: Lines | None = None
         self.never_sent = 0
         self.at_prompt = False
-        self._files = 0
-        self._goes_on = False
-        self._has_begun = self._is_cut_off = False
         # apsw's own starts without one, which only its prompt makes up for.
         self._completion_cache = None
         super().__init__(**options)
@@ -88,13 +76,15 @@ class Shell(tables.Shell):
         self._closing.close()
 
     def _connection_with_tables(self) -> Connection:
-        connection: Connection = tables.Shell.db.__get__(self)
+        with naming(self.dbfilename):
+            connection: Connection = Script.db.__get__(self)
         if connection not in self._sessions:
             # To the real one, also when the shell holds back what it says itself.
             on_terminal = sys.stdout.isatty() and sys.stderr.isatty()
             asks = sys.stdin.isatty() and sys.stderr.isatty()
-            progress = Progress(sys.stderr, draws=on_terminal, asks=asks)
-            session = attach(connection, self.resolve(), observer=progress)
+            progress = self.progress(draws=on_terminal, asks=asks)
+            with naming(self.dbfilename):
+                session = attach(connection, self.resolve(), observer=progress)
             if not self._sessions and (unfinished := session.unfinished()):
                 sys.stderr.write(f"{unfinished}\n")
             # Kept, for .open lets go of one that .connection could go back to.
@@ -106,14 +96,14 @@ class Shell(tables.Shell):
         return connection
 
     def _name_database(self, connection_and_name: tuple[Connection | None, str | None]) -> None:
-        name = connection_and_name[1]
-        if name and "refresh" in self.history:
+        name, history = connection_and_name[1], self.given.history
+        if name and "refresh" in history:
             raise self.Error("--refresh has its own file: no database, and no SQL")
-        if name and self.history:
-            raise self.Error(f"--{next(iter(self.history))} goes with --refresh FILE")
+        if name and history:
+            raise self.Error(f"--{next(iter(history))} goes with --refresh FILE")
         if name and _SQL.match(name) and not Path(name).exists():
             raise self.Error("the database comes before the SQL: dovtab :memory: 'SELECT ...'")
-        tables.Shell.db.__set__(self, connection_and_name)
+        Script.db.__set__(self, connection_and_name)
 
     db = property(_connection_with_tables, _name_database)
 
@@ -124,37 +114,34 @@ class Shell(tables.Shell):
             SettingsError: one of them is wrong.
         """
         if self._settings is None:
-            if self.is_demo:
-                if self._given.keys() & OF_ACCOUNT:
-                    raise SettingsError("--demo has an account of its own: it goes alone")
+            self.given.check_demo()
+            if self.given.is_demo:
                 # Only a demonstration needs the simulator.
                 from dovtab.hosts.demo import Demo
 
                 self._demo = Demo(self._closing)
-                self._given |= self._demo.settings()
-            self._settings = resolve(self._given, os.getenv)
+                self.given.settings |= self._demo.settings()
+            resolved = resolve(self.given.settings, os.getenv)
+            self._settings = replace(resolved, to_act=self.given.to_act)
         return self._settings
 
     def process_unknown_args(self, args: list[str]) -> list[str] | None:
-        name, *rest = args
-        if name == "demo":
-            self.is_demo = True
-            return rest
-        if name in FLAGS:
-            self._given |= FLAGS[name]
-            return rest
-        if name in HISTORY_FLAGS:
-            self.history[name] = name
-            return rest
-        if name in VALUES:
-            if not rest:
-                raise self.Error(f"--{name} needs a value")
-            where = self.history if name == "refresh" else self._given
-            where[VALUES[name]] = rest[0]
-            return rest[1:]
-        if name == "hub":
-            raise self.Error("--hub FILE goes alone")
-        raise self.Error(f"there is no option '{name}'; dovtab --help shows them")
+        modes = [name.removeprefix("output_") for name in dir(self) if name[:7] == "output_"]
+        return self.given.take(args, modes)
+
+    def progress(self, *, draws: bool, asks: bool = False) -> Progress:
+        """Who shows how far a statement is, and what is logged meanwhile if that is wanted."""
+        verbose = self.given.is_verbose
+        progress = Progress(sys.stderr, draws=draws, asks=asks, logged=verbose)
+        if verbose:
+            # It takes a while to import.
+            from dovtab.hosts.shell.verbose import Lines, shown
+
+            if self._lines is None:
+                self._lines = Lines(sys.stderr)
+                self._closing.enter_context(shown(self._lines))
+            self._lines.wipe_first(progress)
+        return progress
 
     def process_args(self, args: list[str]) -> tuple[str | None, list[str], list[str]]:
         option = misplaced(args)
@@ -181,24 +168,6 @@ class Shell(tables.Shell):
             self._checks[connection](connection, details.query)
         return details
 
-    def get_complete_line(self) -> str | None:
-        self._has_begun = False
-        command: str | None = super().get_complete_line()
-        return command
-
-    def get_line(self, prompt: str = "") -> str | None:
-        if not self._has_begun:
-            # Tables may have come or gone with what ran before it.
-            self.typed, self._names = "", None
-        line: str | None = super().get_line(prompt)
-        self.typed += f"{line}\n"
-        if line is None and self._has_begun and not self.interactive:
-            self._is_cut_off = True
-            # To apsw's shell: take what there is.
-            return "go"
-        self._has_begun = line is not None
-        return line
-
     def handle_interrupt(self) -> None:
         for note in getattr(sys.exception(), "__notes__", ()):
             self.write_error(note + "\n")
@@ -206,67 +175,6 @@ class Shell(tables.Shell):
             # What comes after it on the command line is not wanted any more, either.
             raise
         super().handle_interrupt()
-
-    def handle_exception(self) -> None:
-        self.failures += 1
-        error = sys.exception()
-        if not self.interactive and error is not None and self._stops_at(error):
-            # It is said once, by whoever ends the command; all of it is said here.
-            if self.exceptions:
-                super().handle_exception()
-            raise
-        super().handle_exception()
-        if self.is_cut_short:
-            self.write_error(f"{NOT_WHOLE}\n")
-
-    def command_bail(self, cmd: list[str]) -> None:
-        """bail ON|OFF: Stop after any error of a script; OFF: after none
-
-        If nothing is said, a script stops at a mistake, and goes on after actions
-        of which some were refused.
-        """
-        super().command_bail(cmd)
-        self._goes_on = not self.bail
-
-    def _stops_at(self, error: BaseException) -> bool:
-        return self.bail or not (self._goes_on or isinstance(error, ActionsError))
-
-    def command_read(self, cmd: list[str]) -> None:
-        """read FILENAME: Processes SQL and commands in FILENAME (or Python if FILENAME ends with .py)
-
-        Actions of which some were refused do not keep what comes after them from
-        running; the exit status tells of it. A mistake does: see .bail.
-        """
-        self._files += 1
-        try:
-            super().command_read(cmd)
-        finally:
-            self._files -= 1
-
-    def process_complete_line(self, command: str) -> None:
-        is_cut_off, self._is_cut_off = self._is_cut_off, False
-        try:
-            if is_cut_off:
-                self._process_end_of_script(command)
-            else:
-                super().process_complete_line(command)
-        except Exception as error:
-            if self._files == 0 or self._stops_at(error) or command.startswith("."):
-                raise
-            self._failed(str(error))
-
-    def _process_end_of_script(self, text: str) -> None:
-        whole, last = split(text)
-        super().process_complete_line(whole)
-        why = refusal(self.db, last)
-        if why is None:
-            super().process_complete_line(last)
-        else:
-            raise self.Error(why)
-
-    def _failed(self, why: str) -> None:
-        self.failures += 1
-        sys.stderr.write(f"Error: {' '.join(why.split())}\n")
 
     def usage(self) -> str:
         return USAGE
@@ -296,6 +204,12 @@ class Shell(tables.Shell):
         if not cmd:
             told = f".help with one of {', '.join(topics())} is a page of the reference"
             self._write_lines(hanging("", told, self._screen_width()))
+
+    def command_open(self, cmd: list[str]) -> None:
+        with naming(cmd[-1] if cmd else None):
+            super().command_open(cmd)
+
+    command_open.__doc__ = Script.command_open.__doc__
 
     def command_quit(self, cmd: list[str]) -> None:
         """quit: Exits this program"""

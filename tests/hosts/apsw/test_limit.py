@@ -352,7 +352,7 @@ def test_the_limit_is_a_setting_and_an_option(
         encoding="utf-8",
     )
     assert len(posts(fleet)) == (4 if goes else 0)
-    assert ran.returncode == (0 if goes else 1)
+    assert ran.returncode == (0 if goes else 3)
     assert ran.stdout == ""
     assert "Go on?" not in ran.stderr
     assert goes or "Error: not sent: 4 actions: reboot 4 on 4 Droplets" in ran.stderr
@@ -393,7 +393,7 @@ def test_on_a_terminal_the_command_asks(
     assert posts(fleet) == []
     terminal.sendline(answer)
     terminal.expect_exact("actions: 4 sent" if goes else "Error: not sent: you said no")
-    assert exit_status(terminal) == (0 if goes else 1)
+    assert exit_status(terminal) == (0 if goes else 3)
     assert len(posts(fleet)) == (4 if goes else 0)
 
 

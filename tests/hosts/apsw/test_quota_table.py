@@ -236,6 +236,25 @@ def test_a_library_logs_it(
     assert caplog.record_tuples == [("dovtab", logging.WARNING, WAITING)]
 
 
+def test_waits_at_the_same_time_are_logged_once(
+    shared_clock: SharedClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """And not those that are short, or of what was refused, which is logged with the request."""
+    waits = QuotaWaits(shared_clock)
+    with waits.during(QuotaWait(0.9, "minute")):
+        pass
+    with waits.during(QuotaWait(30, "refused")):
+        pass
+    with waits.during(QuotaWait(60, "minute")), waits.during(QuotaWait(59, "minute")):
+        pass
+    with waits.during(QuotaWait(7, "hour")):
+        pass
+    assert caplog.messages == [
+        WAITING,
+        "waiting 7 s for the quota (5000 requests an hour); see dovtab_quota",
+    ]
+
+
 LIBRARY = """
 import dovtab
 from dovtab.api.clock import SystemClock

@@ -58,7 +58,7 @@ def test_one_that_fails_keeps_no_other_from_its_turn(
     simulator: Simulator, path: str, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DIGITALOCEAN_TOKEN_PROD", "of-nobody")
-    assert main(["--all-contexts", "--refresh", path]) == 1
+    assert main(["--all-contexts", "--refresh", path]) == 5
     said = capsys.readouterr()
     assert [line.split(": ")[1] for line in said.out.splitlines()] == ["stage", "two words"]
     (line,) = said.err.splitlines()
@@ -74,7 +74,7 @@ def test_the_last_one_that_fails_is_told_of_too(
     simulator: Simulator, path: str, capsys: Capture
 ) -> None:
     simulator.fault(Fault("status", status=403, skip=2))
-    assert main(["--all-contexts", "--refresh", path]) == 1
+    assert main(["--all-contexts", "--refresh", path]) == 5
     assert ": two words: GET" in capsys.readouterr().err
 
 
@@ -106,7 +106,7 @@ def test_what_cannot_be_meant_is_one_line(
     simulator: Simulator, path: str, capsys: Capture, number: int
 ) -> None:
     run, message = refused(path)[number]
-    assert run() == 1
+    assert run() == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith(f"Error: {message}")
     assert simulator.requests == []
@@ -121,7 +121,7 @@ def test_a_refresh_from_python_is_of_one_account(simulator: Simulator, path: str
 
 
 def test_without_a_context_there_is_nothing_to_refresh(tmp_path: Path, capsys: Capture) -> None:
-    assert main(["--all-contexts", "--refresh", str(tmp_path / "history.db")]) == 1
+    assert main(["--all-contexts", "--refresh", str(tmp_path / "history.db")]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith(
         "Error: there is no context: set a variable DIGITALOCEAN_TOKEN_<NAME>"

@@ -230,7 +230,7 @@ def test_a_file_that_is_no_database_is_left_alone(kept: History, run: Run) -> No
     with pytest.raises(dovtab.SettingsError, match="file is not a database"):
         kept.refresh()
     ran = run("--refresh", "history.db")
-    assert (ran.returncode, ran.stdout) == (1, "")
+    assert (ran.returncode, ran.stdout) == (2, "")
     assert ran.stderr == f"Error: {'history.db'}: file is not a database\n"
     assert kept.path.read_text().startswith("This is a text")
     assert kept.simulator.requests == []
@@ -279,7 +279,7 @@ def test_a_name_that_no_file_can_have_is_said(kept: History, name: str) -> None:
 
 def test_a_folder_that_is_not_there_is_said(run: Run) -> None:
     ran = run("--refresh", "nowhere/history.db")
-    assert (ran.returncode, ran.stdout) == (1, "")
+    assert (ran.returncode, ran.stdout) == (2, "")
     said = "Error: nowhere/history.db: history.db-refresh cannot be made: No such file or directory\n"
     assert ran.stderr == said
 
@@ -478,7 +478,7 @@ def test_a_wrong_command_makes_nothing(
     run: Run, tmp_path: Path, arguments: tuple[str, ...], said: str
 ) -> None:
     ran = run(*arguments)
-    assert (ran.returncode, ran.stdout) == (1, "")
+    assert (ran.returncode, ran.stdout) == (2, "")
     (line,) = ran.stderr.splitlines()
     assert said in line
     assert [path for path in tmp_path.iterdir() if path.name != "home"] == []
@@ -489,7 +489,7 @@ def test_a_request_that_is_refused_is_one_line(
 ) -> None:
     simulator.fault(Fault("status", status=403, times=None))
     ran = run("--refresh", "history.db")
-    assert ran.returncode == 1
+    assert ran.returncode == 5
     (line,) = ran.stderr.splitlines()
     assert line.startswith("Error: history.db: GET /v2/actions?page=1&per_page=200: 403")
     assert list(tmp_path.glob("history*")) == []

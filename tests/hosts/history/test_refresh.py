@@ -356,7 +356,9 @@ def test_a_limit_that_is_not_set_does_not_count(
     with pytest.raises(dovtab.TooManyRequestsError, match="max_requests=4"):
         dovtab.refresh(path, full=True)
     assert dovtab.refresh(path, full=True, max_requests=500).requests == 6
-    assert main(["--full", "--refresh", path]) == 1
+    assert main(["--full", "--refresh", path]) == 6
+    assert main(["--full", "--max-requests=5", "--refresh", path]) == 6
+    assert main(["--full", "--max-requests", "6", "--refresh", path]) == 0
     assert "max_requests=4" in capsys.readouterr().err
 
 

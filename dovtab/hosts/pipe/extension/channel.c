@@ -277,7 +277,10 @@ static void write_hello(Writer *hello, int may_act) {
         write_text(hello, "0");
         write_text(hello, "DOVTAB_LOG");
         write_text(hello, "off");
-        count += 2;
+        /* So that nobody is told to set what makes no difference. */
+        write_text(hello, "DOVTAB_READING");
+        write_text(hello, "1");
+        count += 3;
     }
     set_count(hello, at, count);
 }
