@@ -156,7 +156,9 @@ class Statement:
         """
         if self.requests + self.queued >= allowed:
             made = self.requests, self.actions, self.queued
-            raise TooManyRequestsError(refusal(made, self.expected, allowed, key))
+            # What was foreseen may have this one among it.
+            known = max(self.requests + self.outstanding + 1, self.expected)
+            raise TooManyRequestsError(refusal(made, known, allowed, key))
         self.requests += not queues
         self.actions += acts
         self.queued += queues

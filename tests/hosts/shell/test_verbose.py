@@ -138,7 +138,7 @@ def test_the_progress_line_is_wiped_first() -> None:
         progress.waiting(old(), 0)
         LOGGER.warning("something")
         drawn = stream.getvalue()
-        assert re.search(r"\rrequests: 0 of 0 \[00:1\d\]\r +\rsomething\n$", drawn)
+        assert re.search(r"\rrequests: 0 of 0 \[00:\d\d\]\r +\rsomething\n$", drawn)
         progress.waiting(old(), 0)
     LOGGER.warning("nothing")
     assert stream.getvalue().count("something") == 1
