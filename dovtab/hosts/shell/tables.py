@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from dovtab.engine.manifest import Manifest, Module
+from dovtab.engine.manifest import Manifest, Module, over_all
 from dovtab.hosts.shell import output
 from dovtab.hosts.shell.completion import Names, complete
 from dovtab.hosts.shell.words import hanging
@@ -181,6 +181,8 @@ class Shell(output.Shell):
             )
         meant = nearest(name, names)
         told = f"no such {kind}: {name}"
+        if name.lower() in map(over_all, TABLES):
+            return f"{told}; it comes with --all-contexts"
         return f"{told}; did you mean {' or '.join(meant)}?" if meant else told
 
 

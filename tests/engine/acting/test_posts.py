@@ -7,7 +7,7 @@ import pytest
 from dovtab.api.exchange import Request
 from dovtab.engine.acting import posts
 from dovtab.engine.acting.posts import Post, Posts, Started
-from dovtab.resources import DROPLET_ACTIONS
+from dovtab.resources import DROPLET_ACTIONS, Column
 
 
 def sent(id: int, context: str | None) -> Post:
@@ -28,7 +28,7 @@ def test_whose_an_action_is_stays_known_when_its_post_is_not_kept(
         record.add(sent(id, "prod" if id % 2 else None))
     whose = [record.context(DROPLET_ACTIONS, 1, id) for id in range(1, 12)]
     assert whose == ["prod", None] * 5 + [None]
-    assert len(record.rows((("seq", "INTEGER"),))) == 3
+    assert len(record.rows((Column("seq", "INTEGER", ""),))) == 3
     assert record.started(DROPLET_ACTIONS, "prod") == [(1, 9)]
     assert record.unreported() == {"sent": 3}
 

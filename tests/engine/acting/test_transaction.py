@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dovtab.api.settings import resolve
+from dovtab.resources import Column
 from engine.second_door import Door, columns
 from unlisted import UNLISTED
 
@@ -39,7 +40,7 @@ def test_a_transaction_is_what_a_list_with_savepoints_is(
 ) -> None:
     table = door.connect("droplet_actions")
     names = columns(table)
-    before = len(door.session.account.posts.rows((("seq", "INTEGER"),)))
+    before = len(door.session.account.posts.rows((Column("seq", "INTEGER", ""),)))
     asked: list[int] = []
     marks: dict[int, int] = {}
     number = 0
@@ -69,5 +70,5 @@ def test_a_transaction_is_what_a_list_with_savepoints_is(
             marks = {m: length for m, length in marks.items() if m <= n}
     with door.statement("COMMIT or ROLLBACK", reads=False):
         table.transaction.sync() if commits else table.transaction.rollback()
-    rows = door.session.account.posts.rows((("droplet_id", "INTEGER"),))[before:]
+    rows = door.session.account.posts.rows((Column("droplet_id", "INTEGER", ""),))[before:]
     assert [droplet for (droplet,) in rows] == (asked if commits else [])
