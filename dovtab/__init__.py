@@ -9,8 +9,9 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Unpack
 
+from dovtab.api.settings_dict import SettingsDict
 from dovtab.errors import (
     ActionsError,
     AnswerError,
@@ -47,6 +48,7 @@ __all__ = [
     "NetworkError",
     "NotAllowedError",
     "RateLimitError",
+    "SettingsDict",
     "SettingsError",
     "TooManyActionsError",
     "TooManyRequestsError",
@@ -59,16 +61,13 @@ __all__ = [
 ]
 
 
-def connect(path: str = ":memory:", **settings: Any) -> apsw.Connection:
+def connect(path: str = ":memory:", **settings: Unpack[SettingsDict]) -> apsw.Connection:
     """Open a database that has the table ``droplet_actions`` and its functions.
 
     Args:
         path: the database file; it is made if it does not exist.
-        settings: token, context, all_contexts, api_url, allow_actions, dry_run,
-            max_actions, log, concurrency, cache_seconds, look_ahead, account_list, max_requests,
-            max_wait_seconds, quota_folder, timeout_seconds.
-            One that is not given comes from the environment, then from its
-            default: see ``dovtab.api.settings``.
+        settings: see `SettingsDict`. One that is not given comes from the environment,
+            then from its default.
 
     Raises:
         SettingsError: a setting is unknown or its value not allowed.
@@ -86,7 +85,7 @@ def connect(path: str = ":memory:", **settings: Any) -> apsw.Connection:
     return connection
 
 
-def register(connection: apsw.Connection, **settings: Any) -> None:
+def register(connection: apsw.Connection, **settings: Unpack[SettingsDict]) -> None:
     """Add the table ``droplet_actions`` and its functions to an open connection.
 
     Where an outermost ``with connection:`` ends in a COMMIT that fails, because
@@ -144,7 +143,7 @@ def refresh(
     *,
     account: str | None = None,
     full: bool = False,
-    **settings: Any,
+    **settings: Unpack[SettingsDict],
 ) -> Refreshed:
     """Bring the table ``droplet_actions_history`` of a database file up to date.
 

@@ -17,9 +17,10 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
-from typing import Any
+from typing import Unpack
 
 from dovtab.api.settings import resolve_for_others
+from dovtab.api.settings_dict import SettingsDict
 from dovtab.hosts.dbapi.connection import Connection
 from dovtab.hosts.dbapi.cursor import Cursor
 from dovtab.hosts.dbapi.errors import (
@@ -102,7 +103,7 @@ def connect(
     read_only: bool = False,
     schema: str | None = None,
     check_same_thread: bool = False,
-    **settings: Any,
+    **settings: Unpack[SettingsDict],
 ) -> Connection:
     """Open a database that has the table ``droplet_actions`` and its functions.
 

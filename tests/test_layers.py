@@ -188,6 +188,7 @@ def test_the_exported_names_are_complete() -> None:
     tree = {name for name, value in vars(errors).items() if isinstance(value, type)}
     # Users meet SQLite's own apsw.InterruptError instead.
     assert set(dovtab.__all__) == tree - {"Interrupted"} | {
+        "SettingsDict",
         "connect",
         "load",
         "loadable_path",

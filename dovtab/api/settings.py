@@ -12,10 +12,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 from dovtab.api.contexts import environment_names
+from dovtab.api.misspelled import refuse_misspelled, refuse_unknown
+from dovtab.api.settings_dict import SettingsDict
 from dovtab.api.token import Token
 from dovtab.errors import SettingsError
 
@@ -28,27 +30,10 @@ _STATE, _LOG, _QUOTA = "~/.local/state", "dovtab/actions.db", "dovtab/quota"
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What a connection was told.
+    """What a connection was told: its keywords, which `SettingsDict` explains, checked.
 
     Attributes:
-        token: the API token; None to look for one (see ``credentials``).
-        context: the name of a context (see ``contexts``), instead of the token.
-        all_contexts: have tables over all contexts, too.
-        api_url: where the API is; no path parameters, no final slash.
-        allow_actions: whether SQL may start actions.
-        dry_run: give the request an action would send, and send nothing.
-        max_actions: on how many Droplets a transaction, or a statement of functions, may
-            act; 0: on any number.
-        log: the file of the log of actions; None: there is none.
-        concurrency: requests at once.
-        cache_seconds: how long an answer may be used again.
-        look_ahead: find out what a join is going to ask for, and ask side by side.
-        account_list: read one list of all in place of many lists, if it has fewer pages.
-        max_requests: requests a statement may make.
-        max_wait_seconds: how long to wait for the rate limit.
-        quota_folder: where the processes of a user tell each other what they have used of
-            the rate limit; None: each counts for itself.
-        timeout_seconds: how long one request may take.
+        token: wrapped, so that nothing shows it; None to look for one (see ``credentials``).
         getenv: gives the environment, where a token is looked for if none is given.
         variables: gives the names of what is in the environment.
         to_act: where SQL may not start actions, what would let it, in the door's words.
@@ -77,7 +62,7 @@ class Settings:
     to_act: str = field(default=_TO_ACT, repr=False, compare=False)
 
 
-_VARIABLES = {
+VARIABLES = {
     "all_contexts": "DOVTAB_ALL_CONTEXTS",
     "api_url": "DIGITALOCEAN_API_URL",
     "allow_actions": "DOVTAB_ALLOW_ACTIONS",
@@ -96,46 +81,45 @@ _VARIABLES = {
 
 
 def resolve(
-    given: dict[str, Any],
+    keywords: SettingsDict | dict[str, Any],
     getenv: Callable[[str], str | None],
     variables: Callable[[], Iterable[str]] = environment_names,
 ) -> Settings:
     """The settings for these keywords and this environment.
 
-    The token is taken out of ``given`` and put back wrapped, so that no frame
+    The token is taken out of ``keywords`` and put back wrapped, so that no frame
     above shows it if something else is wrong. None means not given, except for the log
     and the folder of the quota.
 
     Raises:
-        SettingsError: a name is unknown or a value is not allowed.
+        SettingsError: a name is unknown or a value is not allowed, or a variable of the
+            environment is misspelled.
     """
+    given = cast("dict[str, Any]", keywords)
     if isinstance(given.get("token"), str):
         given["token"] = Token(given["token"], "the token setting")
     elif not isinstance(given.get("token"), Token | None):
         given["token"] = type(given["token"])
-    unknown = sorted(given.keys() - _CHECKS.keys())
-    if unknown:
-        raise SettingsError(
-            f"there is no setting '{unknown[0]}'; there are: " + ", ".join(_CHECKS)
-        )
+    refuse_unknown(given, CHECKS)
+    refuse_misspelled(variables(), getenv, VARIABLES.values())
     checked: dict[str, Any] = {
         "log": _default_log(getenv),
         "quota_folder": _default_quota_folder(getenv),
         "getenv": getenv,
         "variables": variables,
     }
-    for name, check in _CHECKS.items():
+    for name, check in CHECKS.items():
         if given.get(name) is not None or (name in _MAY_BE_OFF and name in given):
             checked[name] = check(name, given[name])
-        elif text := getenv(_VARIABLES.get(name, "")):
-            checked[name] = check(_VARIABLES[name], text)
+        elif text := getenv(VARIABLES.get(name, "")):
+            checked[name] = check(VARIABLES[name], text)
     if checked.get("token") and checked.get("context"):
         raise SettingsError("give a token or a context, not both")
     return Settings(**checked)
 
 
 def resolve_for_others(
-    given: dict[str, Any],
+    keywords: SettingsDict | dict[str, Any],
     getenv: Callable[[str], str | None],
     variables: Callable[[], Iterable[str]] = environment_names,
 ) -> Settings:
@@ -144,9 +128,9 @@ def resolve_for_others(
     Raises:
         SettingsError: as `resolve`.
     """
-    if given.get("allow_actions") is None and not getenv(_VARIABLES["allow_actions"]):
-        given["allow_actions"] = False
-    return resolve(given, getenv, variables)
+    if keywords.get("allow_actions") is None and not getenv(VARIABLES["allow_actions"]):
+        keywords["allow_actions"] = False
+    return resolve(keywords, getenv, variables)
 
 
 def _token(name: str, value: object) -> Token:
@@ -266,7 +250,7 @@ def _shown(value: object) -> str:
     return shown if len(shown) <= 60 else shown[:60] + "..."
 
 
-_CHECKS: dict[str, Callable[[str, Any], object]] = {
+CHECKS: dict[str, Callable[[str, Any], object]] = {
     "token": _token,
     "context": _context,
     "all_contexts": _boolean,

@@ -174,13 +174,6 @@ def test_a_wrong_value_in_the_environment_names_the_variable() -> None:
         in_environment(DOVTAB_MAX_REQUESTS="lots")
 
 
-def test_an_unknown_setting_is_refused_with_those_that_there_are() -> None:
-    with pytest.raises(
-        dovtab.SettingsError, match="no setting 'tokn'; there are: token, context"
-    ):
-        given(tokn="x")
-
-
 def test_a_token_and_a_context_are_one_too_many() -> None:
     with pytest.raises(dovtab.SettingsError, match="a token or a context, not both"):
         given(token="x", context="team")

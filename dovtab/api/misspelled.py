@@ -1,0 +1,60 @@
+"""Names of settings that are none, and which one was meant.
+
+A keyword that is unknown is refused. A variable may be somebody else's, and is refused only
+if it is so near to one of ours that nobody can have meant another: what was to keep dovtab
+from acting would be ignored without a word.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from dovtab.errors import SettingsError
+
+_PREFIX = "DOVTAB_"
+# One letter more, less or wrong, and hardly two; _SECONDS alone makes names alike.
+_NEAR = 0.85
+# An option that people know, and what its variable is.
+_ALSO_KNOWN = {"DOVTAB_READ_ONLY": "DOVTAB_ALLOW_ACTIONS=0"}
+
+
+def refuse_unknown(given: Iterable[str], known: Iterable[str]) -> None:
+    """Refuse a keyword that is no setting.
+
+    Raises:
+        SettingsError: with the one that was meant, if one is near, and all that there are.
+    """
+    known = list(known)
+    for name in sorted(set(given).difference(known)):
+        meant = _nearest(name, known, 0.6)
+        hint = f"; did you mean '{meant}'?" if meant else ";"
+        raise SettingsError(f"there is no setting '{name}'{hint} there are: {', '.join(known)}")
+
+
+def refuse_misspelled(
+    variables: Iterable[str], getenv: Callable[[str], str | None], known: Iterable[str]
+) -> None:
+    """Refuse a variable that must be a misspelled one of ours.
+
+    Args:
+        variables: the names of what `getenv` knows.
+
+    Raises:
+        SettingsError: with the one that was meant.
+    """
+    ours = [name for name in known if name.startswith(_PREFIX)]
+    for name in sorted(variables):
+        if not name.startswith(_PREFIX) or name in ours or not getenv(name):
+            continue
+        meant = _ALSO_KNOWN.get(name)
+        if meant is None and (near := _nearest(name[7:], [n[7:] for n in ours], _NEAR)):
+            meant = _PREFIX + near
+        if meant:
+            raise SettingsError(f"there is no variable {name}; did you mean {meant}?")
+
+
+def _nearest(name: str, known: list[str], how_near: float) -> str | None:
+    # Imported for nobody who spells well.
+    from difflib import get_close_matches
+
+    return next(iter(get_close_matches(name, known, n=1, cutoff=how_near)), None)
