@@ -1,5 +1,7 @@
 """Packaging: ``pip install .``, and ``pip install -e '.[test]'`` to work on it."""
 
+import runpy
+import shutil
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -7,10 +9,12 @@ from typing import Any
 
 from setuptools import Extension, find_packages, setup
 from setuptools.command.build_ext import build_ext
+from setuptools.command.build_py import build_py
 
 HERE = Path(__file__).parent
-version: dict[str, str] = {}
-exec((HERE / "dovtab" / "version.py").read_text(encoding="utf-8"), version)
+HOME = "https://github.com/dovtab/dovtab"
+VERSION = runpy.run_path(str(HERE / "dovtab" / "version.py"))["VERSION"]
+package_page = runpy.run_path(str(HERE / ".ci" / "package_page.py"))["package_page"]
 
 # What the benchmarks compare with; the tests run a tenth of them.
 SHILLELAGH = "shillelagh==1.4.5"
@@ -48,6 +52,21 @@ class BuildLoadable(build_ext):
             python.write_text(f"{sys.executable}\n", encoding="utf-8")
 
 
+class BuildWithExamples(build_py):
+    """Puts examples/ into the package, for those who have no source tree."""
+
+    def run(self) -> None:
+        super().run()
+        if not self.editable_mode:
+            there = Path(self.build_lib, "dovtab", "examples")
+            shutil.copytree(
+                HERE / "examples",
+                there,
+                dirs_exist_ok=True,
+                ignore=shutil.ignore_patterns("__pycache__", ".*"),
+            )
+
+
 def platform_wheel() -> dict[str, type]:
     """One wheel for every Python of a platform, where wheels can be made at all."""
     for module in ("setuptools.command.bdist_wheel", "wheel.bdist_wheel"):
@@ -69,23 +88,55 @@ loadable = Extension(
     sources=sorted(str(path.relative_to(HERE)) for path in (HERE / SOURCES).glob("*.c")),
     depends=[f"{SOURCES}/dovtab.h"],
     export_symbols=[f"sqlite3_{name}_init" for name in ("dovtab", "dovtabauto", "dovtabread")],
-    extra_compile_args=["-std=gnu11", "-fvisibility=hidden"],
+    # Compiled in two thirds of the time, to a third of the size.
+    extra_compile_args=["-std=gnu11", "-fvisibility=hidden", "-O2", "-g0"],
     libraries=["pthread", "dl"] if sys.platform == "linux" else [],
     optional=True,
 )
 
 setup(
     name="dovtab",
-    version=version["VERSION"],
+    version=VERSION,
     description="DigitalOcean Droplet actions as a SQLite table",
-    long_description=(HERE / "README.md").read_text(encoding="utf-8"),
+    long_description=package_page(
+        (HERE / "README.md").read_text(encoding="utf-8"), HOME, f"v{VERSION}"
+    ),
     long_description_content_type="text/markdown",
+    author="The dovtab authors",
     license="Apache-2.0",
+    license_files=["LICENSE"],
+    url=HOME,
+    project_urls={
+        "Source": HOME,
+        "Documentation": f"{HOME}#readme",
+        "Changelog": f"{HOME}/blob/main/CHANGELOG.md",
+        "Issues": f"{HOME}/issues",
+    },
+    keywords=["digitalocean", "droplet", "sqlite", "virtual table", "sql", "apsw"],
+    classifiers=[
+        "Development Status :: 4 - Beta",
+        "Environment :: Console",
+        "Intended Audience :: Developers",
+        "Intended Audience :: System Administrators",
+        "Operating System :: MacOS",
+        "Operating System :: POSIX :: Linux",
+        "Programming Language :: C",
+        "Programming Language :: Python :: 3",
+        *(f"Programming Language :: Python :: 3.{minor}" for minor in (11, 12, 13, 14)),
+        "Programming Language :: SQL",
+        "Topic :: Database",
+        "Topic :: System :: Systems Administration",
+        "Typing :: Typed",
+    ],
     python_requires=">=3.11",
     packages=find_packages(include=["dovtab", "dovtab.*"]),
     package_data={"dovtab": ["py.typed", "help/*.md"]},
     ext_modules=[] if sys.platform == "win32" else [loadable],
-    cmdclass={"build_ext": BuildLoadable, **platform_wheel()},
+    cmdclass={
+        "build_ext": BuildLoadable,
+        "build_py": BuildWithExamples,
+        **platform_wheel(),
+    },
     install_requires=[
         # 3.54.0.0 and 3.54.1.0 fail on an empty IN set that a virtual table takes whole.
         "apsw>=3.51.2,!=3.54.0.0,!=3.54.1.0",
@@ -114,6 +165,8 @@ setup(
             # On two processors in half the time.
             "pytest-xdist>=3.5",
             "ruff>=0.6",
+            # Makes what is uploaded, to be looked at.
+            "setuptools>=77",
             SHILLELAGH,
             "sqlalchemy>=2",
             "types-PyYAML",

@@ -1,3 +1,3 @@
 """The version, where setup.py and the User-Agent both find it."""
 
-VERSION = "0.1.0"
+VERSION = "1.0.0rc1"

@@ -38,6 +38,8 @@ def main(argv: list[str] | None = None) -> int:
         return _answer(ANSWERS[option])
     if option == "hub":
         return _answer(partial(_hub, args[1:]))
+    if option == "examples":
+        return _answer(partial(_examples, args[1:]))
     if argv is None:
         gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
     from dovtab.hosts.shell.shell import Shell
@@ -88,10 +90,19 @@ def _hub(files: list[str]) -> str:
     return hub.write(files[0])
 
 
+def _examples(names: list[str]) -> str:
+    if len(names) > 1:
+        raise SettingsError("--examples takes the name of one, or none")
+    from dovtab.hosts import examples
+
+    return examples.shown(names[0] if names else None)
+
+
 def _answer(answer: Callable[[], str]) -> int:
     """Do what an option says, and nothing else."""
     try:
-        print(answer())
+        # In one go: who reads the first line and leaves has had all of it.
+        sys.stdout.write(f"{answer()}\n")
     except DovtabError as error:
         print(f"Error: {error}", file=sys.stderr)
         return status.status_of(error)

@@ -19,6 +19,7 @@ USAGE = """\
 Usage: dovtab [OPTIONS] [DATABASE [SQL|CMD ...]]
        dovtab [--context NAME | --all-contexts] --refresh FILE
        dovtab --hub FILE
+       dovtab --examples [NAME]
 
 DigitalOcean Droplet actions as a SQLite table, in SQLite's shell.
 
@@ -40,6 +41,7 @@ or NAME where there is a variable DIGITALOCEAN_TOKEN_NAME.
    --quiet              the same, and say nothing when all went well
    --hub FILE           declare the tables in this file, for lists of tables
    --loadable-path      where the extension for other programs is: .load PATH
+   --examples [NAME]    where the examples are and what they do; or one of them
    --version            show the versions
    --help [TOPIC]       show this, or a page: acting, asking, settings, ...;
                         exit: what the exit status means
@@ -90,7 +92,7 @@ OF_ACCOUNT = frozenset({"context", "all_contexts", "api_url"})
 _THEIRS = {"init", "separator", "nullvalue", "encoding"}
 _THEIR_FLAGS = {"header", "noheader", "bail", "batch", "echo", "interactive", "nocolour"}
 _WITH_VALUE = _THEIRS | VALUES.keys()
-_ALONE = {"hub", "loadable-path", "version", "help"}
+_ALONE = {"hub", "examples", "loadable-path", "version", "help"}
 _NAMES = (
     _WITH_VALUE | _THEIR_FLAGS | _ALONE | FLAGS.keys() | HISTORY_FLAGS | {"demo", "verbose"}
 )

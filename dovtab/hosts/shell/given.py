@@ -86,5 +86,7 @@ class Given:
             self.history[name] = name
         elif name == "hub":
             raise SettingsError("--hub FILE goes alone")
+        elif name == "examples":
+            raise SettingsError("--examples [NAME] goes alone")
         else:
             raise SettingsError(unknown(name, modes))

@@ -19,6 +19,7 @@ from dovtab.hosts.command import main
 from dovtab.hosts.shell.shell import Shell
 from dovtab.resources import TABLES
 from dovtab.simulator import Fault, Simulator
+from dovtab.version import VERSION
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 MANIFEST = manifest(TABLES)
@@ -238,7 +239,7 @@ def test_of_arguments_that_do_not_commit_it_is_told_too(run: Run, tmp_path: Path
 def test_help_and_version(run: Run) -> None:
     assert "--dry-run" in run("--help").stdout
     assert run("-h").stdout == run("--help").stdout
-    assert run("--version").stdout.startswith("dovtab 0.")
+    assert run("--version").stdout.startswith(f"dovtab {VERSION} (SQLite ")
     assert run("-version").returncode == 0
 
 
