@@ -15,10 +15,12 @@ from collections.abc import Collection
 
 from dovtab.resources import Table
 
+# Groups are not possessive: those that backtrack within match wrongly before Python 3.11.5
+# (https://github.com/python/cpython/issues/106052), which Debian 12 has.
 _NAME = r'(?:\w++|"[^"]++"|\[[^]]++\]|`[^`]++`)'
-_END = r"\s+(?:where|order|limit)\b|\s*;?\s*$"
-_COLUMNS = rf"\s*select\s+{_NAME}(?:\s*,\s*{_NAME})*+"
-_FROM = rf"\s+from\s+(?:{_NAME}\s*\.\s*)?+({_NAME})"
+_END = r"\s+(?:where|order|limit)\b|\s*+;?\s*+$"
+_COLUMNS = rf"\s*select\s+{_NAME}(?:\s*,\s*{_NAME})*"
+_FROM = rf"\s+from\s+(?:{_NAME}\s*\.\s*)?({_NAME})"
 _LIST = re.compile(rf"{_COLUMNS}{_FROM}((?={_END}).*)", re.I | re.S)
 # How often each value of a column comes in such a list: a facet, as Datasette calls it.
 _COUNT = re.compile(

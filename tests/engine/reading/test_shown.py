@@ -130,6 +130,8 @@ def test_a_long_statement_is_looked_at_once() -> None:
     assert not only_shown(
         "SELECT a AS b, count(*) AS n FROM (" * 5_000, DROPLET_ACTIONS, "droplet_actions"
     )
+    blanks = " " * 40_000
+    assert not only_shown(f"{EVERY}{blanks};{blanks}b", DROPLET_ACTIONS, "droplet_actions")
 
 
 @pytest.mark.parametrize("term", ["id IN seen", "id NOT  IN seen", "id in [seen]", 'id IN "x"'])
