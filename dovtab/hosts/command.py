@@ -33,7 +33,7 @@ def main(argv: list[str] | None = None) -> int:
     args = list(sys.argv[1:] if argv is None else argv)
     option = args[0].lstrip("-") if args and args[0].startswith("-") else ""
     if option == "help" and len(args) == 2:
-        return _answer(partial(_page, args[1]))
+        return _answer(partial(_page, args[1]), is_long=True)
     if option in ANSWERS:
         return _answer(ANSWERS[option])
     if option == "hub":
@@ -98,11 +98,18 @@ def _examples(names: list[str]) -> str:
     return examples.shown(names[0] if names else None)
 
 
-def _answer(answer: Callable[[], str]) -> int:
+def _answer(answer: Callable[[], str], *, is_long: bool = False) -> int:
     """Do what an option says, and nothing else."""
     try:
-        # In one go: who reads the first line and leaves has had all of it.
-        sys.stdout.write(f"{answer()}\n")
+        text = answer()
+        if is_long and sys.stdout.isatty():
+            # As man has it: what the terminal has no room for is turned over, page by page.
+            from pydoc import pager
+
+            pager(f"{text}\n")
+        else:
+            # In one go: who reads the first line and leaves has had all of it.
+            sys.stdout.write(f"{text}\n")
     except DovtabError as error:
         print(f"Error: {error}", file=sys.stderr)
         return status.status_of(error)

@@ -55,7 +55,7 @@ Limits and places, as NAME VALUE or NAME=VALUE:
 
 Output modes and the other options are those of SQLite's shell:
 
-   -box -column -csv -html -json -jsonl -line -list -table ...
+   -box -column -csv -html -json -jsonl -line -list -markdown -table ...
    -[no]header  -separator TEXT  -nullvalue TEXT  -init FILE
    -bail  -batch  -echo  -interactive  -nocolour  -encoding NAME
 """

@@ -111,6 +111,12 @@ def test_rows_are_a_table_on_a_terminal_wherever_the_statement_comes_from(
     assert text == "╭────────╮\n│ name   │\n├────────┤\n│ web-01 │\n╰────────╯"
 
 
+def test_a_page_of_the_reference_is_turned_over(opened: Open, columns: int) -> None:
+    terminal = opened(columns, "--help", "acting", PAGER="head -4")
+    text = terminal.to_the_end()
+    assert text.startswith("Starting actions\n================\n\nPlan, and look at")
+
+
 def test_progress_is_one_line_and_gone(
     opened: Open, columns: int, simulator: Simulator
 ) -> None:
