@@ -1,4 +1,4 @@
-"""Names of settings that are none, and which one was meant.
+"""Names that are none, of settings above all, and which one was meant.
 
 A keyword that is unknown is refused. A variable may be somebody else's, and is refused only
 if it is so near to one of ours that nobody can have meant another: what was to keep dovtab
@@ -26,7 +26,7 @@ def refuse_unknown(given: Iterable[str], known: Iterable[str]) -> None:
     """
     known = list(known)
     for name in sorted(set(given).difference(known)):
-        meant = _nearest(name, known, 0.6)
+        meant = nearest(name, known, 0.6)
         hint = f"; did you mean '{meant}'?" if meant else ";"
         raise SettingsError(f"there is no setting '{name}'{hint} there are: {', '.join(known)}")
 
@@ -47,14 +47,19 @@ def refuse_misspelled(
         if not name.startswith(_PREFIX) or name in ours or not getenv(name):
             continue
         meant = _ALSO_KNOWN.get(name)
-        if meant is None and (near := _nearest(name[7:], [n[7:] for n in ours], _NEAR)):
+        if meant is None and (near := nearest(name[7:], [n[7:] for n in ours], _NEAR)):
             meant = _PREFIX + near
         if meant:
             raise SettingsError(f"there is no variable {name}; did you mean {meant}?")
 
 
-def _nearest(name: str, known: list[str], how_near: float) -> str | None:
+def nearest(name: str, known: Iterable[str], how_near: float) -> str | None:
+    """The one that is nearest, in difflib's measure; None: none is as near as that.
+
+    >>> nearest("poweroff", ["power_on", "power_off"], 0.6)
+    'power_off'
+    """
     # Imported for nobody who spells well.
     from difflib import get_close_matches
 
-    return next(iter(get_close_matches(name, known, n=1, cutoff=how_near)), None)
+    return next(iter(get_close_matches(name, list(known), n=1, cutoff=how_near)), None)

@@ -27,7 +27,7 @@ COLUMN_COLUMNS = (
 TYPE_COLUMNS = (
     Column("table_name", "TEXT", "INSERT into which starts it"),
     Column("type", "TEXT", "of the action"),
-    Column("attributes", "TEXT", "a JSON object: the type of each, and if it is optional"),
+    Column("attributes", "TEXT", "those that it takes, with the JSON type of each"),
     Column("by_tag", "INTEGER", "1: it may go to all that has a tag; else 0"),
 )
 
@@ -87,15 +87,14 @@ def type_rows(tables: Sequence[Table]) -> Iterator[Row]:
 
     >>> from dovtab.resources import DROPLET_ACTIONS
     >>> [row[1:] for row in type_rows([DROPLET_ACTIONS]) if row[1] in ("reboot", "resize")]
-    [('reboot', None, 0), ('resize', '{"size":"text","disk":"boolean, optional"}', 0)]
+    [('reboot', None, 0), ('resize', 'size: text; disk: boolean, optional', 0)]
     """
     for table in tables:
         for action in table.acts.types.values() if table.acts else ():
-            members = ",".join(map(_member, action.attributes))
-            attributes = f"{{{members}}}" if members else None
+            attributes = "; ".join(map(_attribute, action.attributes)) or None
             yield table.name, action.name, attributes, int(action.by_tag)
 
 
-def _member(attribute: Attribute) -> str:
+def _attribute(attribute: Attribute) -> str:
     optional = "" if attribute.required else ", optional"
-    return f'"{attribute.name}":"{" or ".join(attribute.kinds)}{optional}"'
+    return f"{attribute.name}: {' or '.join(attribute.kinds)}{optional}"

@@ -131,13 +131,8 @@ def _status(shell: Shell, args: list[str]) -> int:
         if isinstance(error.__context__, KeyboardInterrupt):
             # Pressed a second time, while Python was letting go of a lock.
             return _interrupted(error.__context__)
-        why = " ".join(str(error).split())
-        if shell.is_cut_short:
-            from dovtab.hosts.shell.output import NOT_WHOLE
-
-            shell.stdout.flush()
-            why = f"{why} ({NOT_WHOLE})"
-        print(f"Error: {why}", file=sys.stderr)
+        shell.stdout.flush()
+        print(f"Error: {shell.told(error)}", file=sys.stderr)
         if isinstance(error, shell.Error) and shell.failure == status.OK:
             # No command has come to its turn: it is about the options.
             return status.CANNOT_START

@@ -63,7 +63,7 @@ Output modes and the other options are those of SQLite's shell:
 VERSIONS = f"dovtab {VERSION} (SQLite {apsw.sqlite_lib_version()}, APSW {apsw.apsw_version()})"
 
 DEMO_INTRO = """\
-A simulated account: nothing here costs money, or stops a machine. Try
+A simulated account, gone when this ends: nothing here costs money. Try
   .tables
   SELECT name, type, a.status, started_at
   FROM droplets JOIN droplet_actions a USING (droplet_id) LIMIT 5;

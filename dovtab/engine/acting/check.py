@@ -14,6 +14,7 @@ import math
 import re
 
 from dovtab.api.exchange import Json, Request
+from dovtab.api.misspelled import nearest
 from dovtab.engine.reading.values import SqlValue, integer
 from dovtab.errors import ArgumentError
 from dovtab.resources import ActionType, Acts, Attribute, ByTag, Kind, Members, Table
@@ -100,7 +101,11 @@ def positive_id(name: str, value: SqlValue) -> int:
 def _action_type(acts: Acts, value: SqlValue) -> ActionType:
     if isinstance(value, str) and value in acts.types:
         return acts.types[value]
-    raise ArgumentError(f"type must be one of {', '.join(acts.types)}, not {shown(value)}")
+    near = nearest(value, acts.types, 0.6) if isinstance(value, str) else None
+    hint = f": did you mean {near}?" if near else ""
+    raise ArgumentError(
+        f"type must be one of {', '.join(acts.types)}, not {shown(value)}{hint}"
+    )
 
 
 def _body(action_type: ActionType, attributes: SqlValue, default_name: str) -> dict[str, Json]:

@@ -77,7 +77,8 @@ class Reach:
         shown = ", ".join(
             names[id].name if id in names else self._names[id] for id in self.shown
         )
-        more = ", ..." if len(self._names) > _SHOWN else ""
+        others = len(self._names) - _SHOWN
+        more = f" and {others} more" if others > 0 else ""
         return f"This starts {self._counted}, on {shown}{more}. Go on? [y/N] "
 
     def refusal(self, noun: str, max_actions: int) -> str:

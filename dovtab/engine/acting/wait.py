@@ -149,7 +149,8 @@ class Waits:
         open = [request for request in started if request.path not in self._ended]
         ended = f"actions ended: {len(started) - len(open)} of {len(started)}"
         slowest = f"; slowest: {_shown(open[0])}" if open else ""
-        return f"{ended}{slowest}; {max(left, 0):.0f} s left"
+        # A narrow terminal shows the beginning.
+        return f"{ended}; {max(left, 0):.0f} s left{slowest}"
 
     def _launch(self, exchange: Exchange, patience: float | None) -> Call[Object | None]:
         def poll(cancelled: Event) -> Object | None:

@@ -15,41 +15,23 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 _NAME = r'(?:\w+|"[^"]*"|\[[^\]]*\])'
+_NO_ALIAS = (
+    "where|join|on|using|left|right|full|inner|outer|cross|natural|order|group|having|limit"
+    "|union|select|set|values|default|returning"
+)
 # A table, and perhaps the name that it goes by: FROM inventory AS i, droplet_actions a
 _FROM = re.compile(
-    rf"\b(?:from|join|into|update|,)\s+(?:\w+\.)?({_NAME})(?:\s*\([^()]*\))?(?:\s+(?:as\s+)?(\w+))?",
+    rf"\b(?:from|join|into|update|,)\s+(?:\w+\.)?({_NAME})(?:\s*\([^()]*\))?"
+    rf"(?:\s+(?:as\s+)?(?!(?:{_NO_ALIAS})\b)(\w+))?",
     re.I,
 )
 _WANTS_TABLE = re.compile(r"\b(from|join|into|update|table|describe|schema)\s+\w*\Z", re.I)
 _AFTER_ALIAS = re.compile(r"\b(\w+)\.(\w*)\Z")
+_COLUMNS_INTO = re.compile(rf"\binto\s+({_NAME})\s*\([^()]*\Z", re.I)
+_IN_USING = re.compile(r"\busing\s*\([^()]*\Z", re.I)
 # The column that a text is compared with.
 _COMPARED = re.compile(
     r"\b(\w+)\s*(?:=|==|<>|!=|\bis|\blike|\bin\s*\((?:[^()]*,)?)\s*'\Z", re.I
-)
-_NO_ALIAS = frozenset(
-    [
-        "where",
-        "join",
-        "on",
-        "using",
-        "left",
-        "right",
-        "full",
-        "inner",
-        "outer",
-        "cross",
-        "natural",
-        "order",
-        "group",
-        "having",
-        "limit",
-        "union",
-        "select",
-        "set",
-        "values",
-        "default",
-        "returning",
-    ]
 )
 _KEYWORDS = (
     "SELECT FROM WHERE JOIN LEFT JOIN USING ON AND OR NOT IN LIKE BETWEEN IS NULL GROUP BY"
@@ -78,14 +60,14 @@ class Names(NamedTuple):
     Attributes:
         columns: of each table, in their order; ours come first.
         functions: ours, as they are called: ``name(``.
-        values: what a text column of ours may have, by the column's name.
+        values: what a text column of ours may have, by the table and the column.
         acting: the words of a statement that starts actions, and the column whose values
             it has between quotes.
     """
 
     columns: Mapping[str, Sequence[str]]
     functions: Sequence[str]
-    values: Mapping[str, Sequence[str]]
+    values: Mapping[tuple[str, str], Sequence[str]]
     acting: tuple[re.Pattern[str], str]
 
 
@@ -111,17 +93,23 @@ def complete(
     if before.count("'") % 2:
         quoted = before[: len(before) - len(word)]
         # readline closes the quotes.
-        return _fitting(word, _values(quoted, names))
+        return _fitting(word, _values(quoted, after, names))
     # The word itself is no table's other name yet.
     tables = _named(before[: len(before) - len(word)] + " " + after, names)
+    named = list(dict.fromkeys(tables.values()))
     if (dotted := _AFTER_ALIAS.search(before)) is not None:
         return _fitting(word, names.columns.get(tables.get(dotted[1].lower(), ""), ()))
     if _WANTS_TABLE.search(before):
         return _fitting(word, names.columns)
+    if (into := _COLUMNS_INTO.search(before)) is not None:
+        return _fitting(word, names.columns.get(tables.get(_bare(into[1]), ""), ()))
+    if _IN_USING.search(before):
+        of_all = [column for table in named for column in names.columns[table]]
+        return _fitting(word, [column for column in of_all if of_all.count(column) > 1])
     if not before.strip():
         return list(_FIRST)
     # Before FROM is typed nobody knows of which tables.
-    of = tables.values() if tables or not word else names.columns
+    of = named if named or not word else names.columns
     columns = [column for table in of for column in names.columns[table]]
     likely = [*columns, *tables, *names.columns, *names.functions]
     found = _fitting(word, [*likely, *KEYWORDS] if word else likely)
@@ -133,22 +121,31 @@ def _named(statement: str, names: Names) -> dict[str, str]:
     known = {table.lower(): table for table in names.columns}
     found = {}
     for match in _FROM.finditer(statement):
-        table = known.get(match[1].strip('"[]').lower())
+        table = known.get(_bare(match[1]))
         if table is not None:
             found[table.lower()] = table
             alias = (match[2] or "").lower()
-            if alias and alias not in _NO_ALIAS:
+            if alias:
                 found[alias] = table
     return found
 
 
-def _values(quoted: str, names: Names) -> Sequence[str]:
+def _bare(name: str) -> str:
+    return name.strip('"[]').lower()
+
+
+def _values(quoted: str, after: str, names: Names) -> Sequence[str]:
     """What a text may be whose quote has just begun."""
     compared = _COMPARED.search(quoted)
-    if compared is not None:
-        return names.values.get(compared[1].lower(), ())
-    acts, column = names.acting
-    return names.values.get(column, ()) if acts.search(quoted) else ()
+    acts, started = names.acting
+    if compared is None and not acts.search(quoted):
+        return ()
+    column = started if compared is None else compared[1].lower()
+    named = set(_named(f"{quoted} {after}", names).values())
+    found = [v for (table, c), v in names.values.items() if c == column and table in named]
+    # A function names no table.
+    found = found or [v for (_, c), v in names.values.items() if c == column]
+    return list(dict.fromkeys(value for values in found for value in values))
 
 
 def _fitting(word: str, names: Iterable[str]) -> list[str]:

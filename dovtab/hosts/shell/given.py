@@ -66,6 +66,21 @@ class Given:
             return "to allow it, leave out --read-only"
         return "to allow it, set DOVTAB_ALLOW_ACTIONS=1"
 
+    @property
+    def mode(self) -> str:
+        """What the prompt says of it: in which account, and how much is possible there.
+
+        >>> Given(settings={"context": "prod", "dry_run": True}).mode
+        'prod dry-run'
+        """
+        context = str(self.settings.get("context", "")).strip()
+        said = ["demo" if self.is_demo else context]
+        said += [option for option in FLAGS if option != "all-contexts" and self._has(option)]
+        return " ".join(filter(None, said))
+
+    def _has(self, option: str) -> bool:
+        return FLAGS[option].items() <= self.settings.items()
+
     def check_demo(self) -> None:
         """See that a simulated account is not told what it decides for itself.
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 import apsw
 
 from dovtab.hosts.shell import apsw_shell
-from dovtab.hosts.shell.screen import ASCII, BOX, COLUMNS, Lines, Look, Value, shown
+from dovtab.hosts.shell.screen import ASCII, BOX, COLUMNS, Lines, Look, Value, cut, shown
 from dovtab.hosts.shell.words import MARK, hanging
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class Shell(apsw_shell.Shell):
     def __init__(self, **options: Any) -> None:
         self._once: Once | None = None
         self._explains: int | None = None
-        self._lines_printed = 0
+        self._lines_printed, self._prints_rows = 0, False
         self._was_told_of_mark = False
         self._query = ""
         super().__init__(**options)
@@ -73,11 +73,15 @@ class Shell(apsw_shell.Shell):
         return details
 
     def process_sql(self, *args: Any, **options: Any) -> None:
-        super().process_sql(*args, **options)
-        self._lines_printed = 0
+        self._lines_printed, self._prints_rows = 0, True
+        try:
+            super().process_sql(*args, **options)
+            self._lines_printed = 0
+        finally:
+            self._prints_rows = False
 
     def write(self, dest: TextIO, text: str) -> None:
-        self._lines_printed += dest is self.stdout
+        self._lines_printed += self._prints_rows and dest is self.stdout
         if dest is self.stderr and self.interactive and dest.isatty():
             lines = (hanging("", line, self._terminal_width(20)) for line in text.split("\n"))
             text = "\n".join(piece for pieces in lines for piece in pieces)
@@ -124,8 +128,9 @@ class Shell(apsw_shell.Shell):
         if self._explains == 2:
             self.write(self.stdout, "QUERY PLAN\n" + "".join(_tree(rows)))
         elif self.widths and not self._explains:
-            for is_header, row in [(True, names), *((False, row) for row in rows)]:
-                super().output_column(is_header, row)
+            heads = [names, ["-" * len(name) for name in names]] if self.header else []
+            for row in [*heads, *rows]:
+                self.write(self.stdout, cut(map(self._fmt_text_col, row), self.widths) + "\n")
         else:
             self._show(names, rows, COLUMNS, null=self.nullvalue)
 

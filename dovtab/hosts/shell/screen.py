@@ -11,10 +11,11 @@ Pure: the width of the terminal is passed in. Source: https://www.unicode.org/re
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from apsw import format_sql_value
+from apsw.unicode import text_width_substr
 
 from dovtab.hosts.shell.words import visible, widest_line, width_of, wrapped
 
@@ -106,6 +107,24 @@ def shown(
         if widths is not None:
             return "".join(_table(columns, len(rows), widths, drawn, look))
     return "".join(_records(columns, len(rows), width or 0, lines, look))
+
+
+def cut(cells: Iterable[str], widths: Sequence[int]) -> str:
+    """A row of columns that are so wide, whatever is in them; those that are named none are 10.
+
+    Args:
+        widths: below 0: to the right.
+
+    >>> cut(["web-01", "storefront", "x"], [3, -12])
+    'web    storefront  x'
+    """
+    made = []
+    for place, cell in enumerate(cells):
+        width = (widths[place] if place < len(widths) else 0) or 10
+        text = text_width_substr(visible(cell).replace("\n", " "), abs(width))[1]
+        blanks = " " * (abs(width) - width_of(text))
+        made.append(text + blanks if width > 0 else blanks + text)
+    return "  ".join(made).rstrip()
 
 
 class _Column:

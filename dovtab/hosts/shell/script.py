@@ -9,17 +9,20 @@ Source: https://rogerbinns.github.io/apsw/shell.html
 
 from __future__ import annotations
 
+import io
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from dovtab.errors import ActionsError
-from dovtab.hosts.shell import tables
+from dovtab.hosts.shell import commands
 from dovtab.hosts.shell.last_statement import refusal, split
 from dovtab.hosts.shell.output import NOT_WHOLE
 from dovtab.hosts.status import OK, status_of, worst
 
 
-class Script(tables.Shell):
+class Script(commands.Shell):
     """apsw's shell, that knows when to stop.
 
     Attributes:
@@ -28,7 +31,9 @@ class Script(tables.Shell):
 
     def __init__(self, **options: Any) -> None:
         self.failure = OK
-        self._files = 0
+        # How deep in files and in the arguments of the command, none of which has a prompt.
+        self._files = self._arguments = 0
+        self._where = ""
         self._goes_on = False
         self._has_begun = self._is_cut_off = False
         super().__init__(**options)
@@ -51,17 +56,34 @@ class Script(tables.Shell):
         self._has_begun = line is not None
         return line
 
+    def process_args(self, args: list[str]) -> tuple[str | None, list[str], list[str]]:
+        self._arguments += 1
+        try:
+            processed: tuple[str | None, list[str], list[str]] = super().process_args(args)
+        finally:
+            self._arguments -= 1
+        return processed
+
     def handle_exception(self) -> None:
         error = sys.exception()
         self._note(error)
-        if not self.interactive and error is not None and self._stops_at(error):
+        if self.interactive or error is None or isinstance(error, SystemExit):
+            super().handle_exception()
+            if self.is_cut_short:
+                self.write_error(f"{NOT_WHOLE}\n")
+        elif self._stops_at(error):
             # It is said once, by whoever ends the command; all of it is said here.
             if self.exceptions:
                 super().handle_exception()
             raise
-        super().handle_exception()
-        if self.is_cut_short:
-            self.write_error(f"{NOT_WHOLE}\n")
+        else:
+            sys.stderr.write(f"Error: {self.told(error)}\n")
+
+    def told(self, error: BaseException) -> str:
+        """What to say of it, in one line, with where in a script it was."""
+        where, self._where = self._where, ""
+        why = " ".join(str(error).split())
+        return f"{where}{why} ({NOT_WHOLE})" if self.is_cut_short else f"{where}{why}"
 
     def command_bail(self, cmd: list[str]) -> None:
         """bail ON|OFF: Stop after any error of a script; OFF: after none
@@ -92,15 +114,38 @@ class Script(tables.Shell):
     def process_complete_line(self, command: str) -> None:
         is_cut_off, self._is_cut_off = self._is_cut_off, False
         try:
-            if is_cut_off:
-                self._process_end_of_script(command)
-            else:
-                super().process_complete_line(command)
+            with self._held_back(command):
+                if is_cut_off:
+                    self._process_end_of_script(command)
+                else:
+                    super().process_complete_line(command)
         except Exception as error:
             self._note(error)
-            if self._files == 0 or self._stops_at(error) or command.startswith("."):
+            self._where = self._where or self._place(command, ended=is_cut_off)
+            goes_on = self._files or self._arguments
+            if not goes_on or self._stops_at(error) or command.startswith("."):
                 raise
-            sys.stderr.write(f"Error: {' '.join(str(error).split())}\n")
+            sys.stderr.write(f"Error: {self.told(error)}\n")
+
+    @contextmanager
+    def _held_back(self, command: str) -> Iterator[None]:
+        """apsw's shell shows where a syntax error is on further lines; a script wants one."""
+        if self.interactive or command.startswith("."):
+            yield
+            return
+        stderr, self.stderr = self.stderr, io.StringIO()
+        try:
+            yield
+            stderr.write(self.stderr.getvalue())
+        finally:
+            self.stderr = stderr
+
+    def _place(self, command: str, *, ended: bool) -> str:
+        if self.interactive or (self._arguments and not self._files):
+            return ""
+        # apsw's shell counts the end of a script as a line.
+        line = self.input_line_number - command.count("\n") - ended
+        return f"line {line} of {getattr(self.stdin, 'name', '<stdin>')}: "
 
     def _process_end_of_script(self, text: str) -> None:
         whole, last = split(text)

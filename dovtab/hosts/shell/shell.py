@@ -25,10 +25,10 @@ from dovtab.engine.session import Session
 from dovtab.hosts.apsw.connection import Checks, attach
 from dovtab.hosts.apsw.opening import naming
 from dovtab.hosts.options import DEMO_INTRO, USAGE, VERSIONS, misplaced
+from dovtab.hosts.shell.account import account
 from dovtab.hosts.shell.given import Given
 from dovtab.hosts.shell.progress import Progress
 from dovtab.hosts.shell.script import Script
-from dovtab.hosts.shell.words import hanging
 
 if TYPE_CHECKING:
     from dovtab.hosts.shell.verbose import Lines
@@ -182,28 +182,17 @@ class Shell(Script):
     def cmdloop(self, intro: str | None = None, transient: str | None = None) -> None:
         if not os.access(Path("~").expanduser(), os.W_OK):
             self.history_file = os.devnull
+        settings = self.resolve()
+        if self.given.mode:
+            self.prompt = f"dovtab {self.given.mode}> "
+            self.moreprompt = f"{'...> ':>{len(self.prompt)}}"
         intro = f'{VERSIONS}\nEnter ".help" for instructions\n'
-        super().cmdloop(intro, DEMO_INTRO if self._demo else transient)
+        told = DEMO_INTRO if self._demo else f"{account(settings)}\n"
+        # apsw's own says more only of a database in memory.
+        super().cmdloop(intro + told if self.dbfilename else intro, told)
 
     def manifest(self) -> Manifest:
         return self._sessions[self.db].manifest
-
-    def command_help(self, cmd: list[str]) -> None:
-        """help ?COMMAND|TOPIC?: Shows list of commands and their usage, or a page of the reference
-
-        If COMMAND is specified then shows detail about that COMMAND.
-        ``.help all`` will show detailed help about all commands.
-        """
-        # Whoever asks reads for a while.
-        from dovtab.hosts.help import page, topics
-
-        if len(cmd) == 1 and cmd[0] in topics():
-            self.write(self.stdout, page(cmd[0], self._screen_width()))
-            return
-        super().command_help(cmd)
-        if not cmd:
-            told = f".help with one of {', '.join(topics())} is a page of the reference"
-            self._write_lines(hanging("", told, self._screen_width()))
 
     def command_open(self, cmd: list[str]) -> None:
         with naming(cmd[-1] if cmd else None):

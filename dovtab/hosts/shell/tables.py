@@ -38,7 +38,14 @@ FROM dovtab_action_types WHERE table_name = ?"""
 _IN_FILES = """
 SELECT name, iif(type = 'view', 'a view', 'a table') || ' of ' || schema FROM pragma_table_list
 WHERE type IN ('table', 'view', 'virtual') AND name NOT LIKE 'sqlite_%' ORDER BY name"""
-_NOT_THERE = re.compile(r"no such (table|column|function): (?:\w+\.)*(\w+)\Z")
+_HAVING = """
+SELECT DISTINCT t.name FROM pragma_table_list t, pragma_table_xinfo(t.name, t.schema) c
+WHERE t.type IN ('table', 'view') AND t.name NOT LIKE 'sqlite_%' AND c.name = ?"""
+# A table of another database than the one that was said is called by both names.
+_NAMED = """
+SELECT name FROM pragma_table_list WHERE name NOT LIKE 'sqlite_%'
+UNION SELECT schema || '.' || name FROM pragma_table_list WHERE name NOT LIKE 'sqlite_%'"""
+_NOT_THERE = re.compile(r"no such (table|column|function): ((?:\w+\.)*\w+)\Z")
 
 
 class Shell(output.Shell):
@@ -128,9 +135,7 @@ class Shell(output.Shell):
         columns: dict[str, list[str]] = {}
         for table, column in [*self._select(_OUR_COLUMNS), *self._select(_OTHER_COLUMNS)]:
             columns.setdefault(table, []).append(column)
-        values: dict[str, list[str]] = {}
-        for column in (column for table in TABLES for column in table.columns):
-            values.setdefault(column.name, []).extend(column.values)
+        values = {(t.name, c.name): c.values for t in TABLES for c in t.columns if c.values}
         manifest = self.manifest()
         starts = [f"insert\\s+into\\s+{m.name}" for m in manifest.modules if m.writable]
         starts += [
@@ -141,6 +146,7 @@ class Shell(output.Shell):
         return Names(columns, functions, values, (acting, "type"))
 
     def _print(self, sql: str, table: str) -> None:
+        options = getattr(self, "box_options", {})
         self.push_output()
         self.command_mode(["box"])
         self.box_options["null"] = ""
@@ -148,6 +154,7 @@ class Shell(output.Shell):
             self.process_sql(sql, (table,), internal=True)
         finally:
             self.pop_output()
+            self.box_options = options
 
     def _write_lines(self, lines: Iterable[str]) -> None:
         self.write(self.stdout, "".join(f"{line}\n" for line in lines))
@@ -170,20 +177,29 @@ class Shell(output.Shell):
         return dataclasses.replace(details, error_text=told, exception=error)
 
     def _no_such(self, kind: str, name: str) -> str:
-        ours = [module.name for module in self.modules()]
-        if kind == "table":
-            names: Iterable[str] = [*ours, *(n for n, _ in self._select(_IN_FILES))]
-        elif kind == "column":
-            names = (n for (n,) in self._select("SELECT DISTINCT name FROM dovtab_columns"))
-        else:
-            names = (
-                n for (n,) in self._select("SELECT DISTINCT name FROM pragma_function_list")
-            )
-        meant = nearest(name, names)
-        told = f"no such {kind}: {name}"
-        if name.lower() in map(over_all, TABLES):
+        told, (*_, bare) = f"no such {kind}: {name}", name.split(".")
+        if kind == "table" and bare.lower() in map(over_all, TABLES):
             return f"{told}; it comes with --all-contexts"
+        if kind == "column" and (there := self._tables_with(bare)):
+            return f"{told}; {' and '.join(there)} {'has' if len(there) == 1 else 'have'} it"
+        meant = [other for other in nearest(bare, self._there(kind)) if other != name.lower()]
         return f"{told}; did you mean {' or '.join(meant)}?" if meant else told
+
+    def _tables_with(self, column: str) -> list[str]:
+        # What is only written down has no row to join with.
+        having = [t.name for t in TABLES if column.lower() in t.places]
+        return having or [t for (t,) in self._select(_HAVING, column)]
+
+    def _there(self, kind: str) -> Iterable[str]:
+        if kind == "column":
+            return (
+                name for (name,) in self._select("SELECT DISTINCT name FROM dovtab_columns")
+            )
+        if kind == "function":
+            functions = "SELECT DISTINCT name FROM pragma_function_list"
+            return (name for (name,) in self._select(functions))
+        ours = [module.name for module in self.modules()]
+        return [*ours, *(name for (name,) in self._select(_NAMED))]
 
 
 def nearest(name: str, names: Iterable[str]) -> list[str]:

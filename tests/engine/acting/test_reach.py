@@ -58,5 +58,5 @@ def test_the_question_names_three_by_the_names_that_are_known() -> None:
     )
     reach.add("reboot", [target(4)])
     assert reach.question({}).endswith(
-        "snapshot 3, reboot 1, on 1, 2, web-03, .... Go on? [y/N] "
+        "snapshot 3, reboot 1, on 1, 2, web-03 and 1 more. Go on? [y/N] "
     )

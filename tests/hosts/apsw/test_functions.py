@@ -98,7 +98,7 @@ WRONG = [
     ("post(1.5, 'reboot')", "droplet_id must be a whole number from 1, not 1.5"),
     ("post('web', 'reboot')", "droplet_id must be a whole number from 1, not 'web'"),
     ("post(x'31', 'reboot')", "droplet_id must be a whole number from 1, not a blob"),
-    ("post(1, 'rebot')", f"type must be one of {ALL_TYPES}, not 'rebot'"),
+    ("post(1, 'rebot')", f"type must be one of {ALL_TYPES}, not 'rebot': did you mean reboot?"),
     ("post(1, NULL)", f"type must be one of {ALL_TYPES}, not NULL"),
     ("post(1, 5)", f"type must be one of {ALL_TYPES}, not 5"),
     ("post(1, 'destroy')", f"type must be one of {ALL_TYPES}, not 'destroy'"),

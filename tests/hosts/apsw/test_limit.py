@@ -265,7 +265,9 @@ def watched(
         connection.close(True)
 
 
-QUESTION = "This starts 48 actions: snapshot 48, on web-01, web-02, web-03, .... Go on? [y/N] "
+QUESTION = (
+    "This starts 48 actions: snapshot 48, on web-01, web-02, web-03 and 45 more. Go on? [y/N] "
+)
 
 
 def test_whoever_says_yes_gets_it(fleet: Simulator, watched: Connect) -> None:
@@ -298,7 +300,7 @@ def test_without_the_names_it_is_asked_by_number(fleet: Simulator, watched: Conn
     fleet.fault(Fault(kind="status", status=403, path=r"/v2/droplets\?", times=None))
     somebody = Somebody(True)
     watched(somebody, max_actions=3).execute(ON_SO_MANY, (4,))
-    asked = "This starts 4 actions: snapshot 4, on 1, 2, 3, .... Go on? [y/N] "
+    asked = "This starts 4 actions: snapshot 4, on 1, 2, 3 and 1 more. Go on? [y/N] "
     assert somebody.questions == [asked]
     assert len(posts(fleet)) == 4
 
@@ -388,7 +390,9 @@ def exit_status(child: pexpect.spawn) -> int | None:
 def test_on_a_terminal_the_command_asks(
     fleet: Simulator, terminal: pexpect.spawn, answer: str, goes: bool
 ) -> None:
-    terminal.expect_exact("This starts 4 actions: reboot 4, on web-01, web-02, web-03, ....")
+    terminal.expect_exact(
+        "This starts 4 actions: reboot 4, on web-01, web-02, web-03 and 1 more."
+    )
     terminal.expect_exact(" Go on? [y/N] ")
     assert posts(fleet) == []
     terminal.sendline(answer)

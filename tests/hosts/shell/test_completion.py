@@ -20,7 +20,11 @@ NAMES = Names(
         "inventory": ["droplet_id", "name", "team"],
     },
     ["droplet_actions_post(", "droplet_actions_wait("],
-    {"type": ["reboot", "resize", "snapshot"], "status": ["completed", "errored"]},
+    {
+        ("droplet_actions", "type"): ["reboot", "resize", "snapshot"],
+        ("droplet_actions", "status"): ["completed", "errored"],
+        ("droplets", "status"): ["active", "off"],
+    },
     (re.compile(r"insert\s+into|droplet_actions_post\s*\(", re.I), "type"),
 )
 
@@ -57,6 +61,12 @@ NAMES = Names(
         ),
         ("SELECT droplet_actions_post(1, 's|", ["snapshot"]),
         ("SELECT * FROM inventory WHERE team = 're|", []),
+        ("SELECT * FROM droplets WHERE status = '|", ["active", "off"]),
+        ("SELECT * FROM droplet_actions WHERE status = '|", ["completed", "errored"]),
+        ("INSERT INTO inventory(|", ["droplet_id", "name", "team"]),
+        ("INSERT INTO droplet_actions(droplet_id, ty|", ["type"]),
+        ("SELECT * FROM droplets JOIN inventory USING (|", ["name", "droplet_id"]),
+        ("SELECT * FROM droplets JOIN droplet_actions a USING (dr|", ["droplet_id"]),
         ("SELECT droplet_actions_w|", ["droplet_actions_wait("]),
         # And the rest of SQLite where nothing fits.
         ("SELECT geop|", ["geopoly_area("]),

@@ -197,14 +197,14 @@ def test_of_a_wait_it_says_how_many_have_ended_which_is_slowest_and_how_long_is_
     observer.told.clear()
     assert db.execute("SELECT droplet_actions_outcome(1, ?)", (first,)).get == "completed"
     pattern = re.compile(
-        r"actions ended: (\d+) of 10(?:; slowest: droplet_id=(\d+) action_id=\d+)?; (\d+) s left"
+        r"actions ended: (\d+) of 10; (\d+) s left(?:; slowest: droplet_id=(\d+) action_id=\d+)?"
     )
     found = [pattern.fullmatch(told) for told in observer.told if told]
     assert all(found), [told for told in observer.told if not pattern.fullmatch(told)]
     # Until it ends there is none that has been under way for longer.
-    assert [match[2] for match in found if match and int(match[1]) <= 3].count("1") > 3
+    assert [match[3] for match in found if match and int(match[1]) <= 3].count("1") > 3
     ended = [int(match[1]) for match in found if match]
-    left = [int(match[3]) for match in found if match]
+    left = [int(match[2]) for match in found if match]
     assert (ended[0], left[0]) == (0, 600)
     # The three that are switched off have ended long before.
     assert ended == sorted(ended)
@@ -224,7 +224,7 @@ def test_an_action_of_somebody_else_s_counts_while_it_is_waited_for(
     theirs = simulator.account.add_action(1, "snapshot", "in-progress", seconds=20)
     query = "SELECT droplet_actions_outcome(1, ?, 300)"
     assert db.execute(query, (theirs.id,)).get == "completed"
-    told = f"actions ended: 0 of 1; slowest: droplet_id=1 action_id={theirs.id}; 300 s left"
+    told = f"actions ended: 0 of 1; 300 s left; slowest: droplet_id=1 action_id={theirs.id}"
     assert observer.told[0] == told
 
 

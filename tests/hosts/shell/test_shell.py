@@ -77,7 +77,7 @@ def test_output_modes_are_options(
         ((":memory:", "SELEC 1"), 'near "SELEC": syntax error', 1),
         ((":memory:", "SELECT absent FROM droplet_actions"), "no such column: absent", 1),
         ((":memory:", "SELECT 1", "SELECT * FROM droplet_actions(1) WHERE page = 0"), "page must be 1 or more, not 0", 1),
-        ((":memory:", ".nothing"), 'Unknown command "nothing"', 1),
+        ((":memory:", ".nothing"), "no such command: .nothing", 1),
         (("--nothing",), "there is no option 'nothing'; dovtab --help shows them", 2),
         (("--context",), "--context needs a value", 2),
         (("--context", "qa", ":memory:", IDS), "context 'qa' has no token: DIGITALOCEAN_TOKEN_QA is not set, and there is no ", 2),
@@ -128,7 +128,8 @@ def test_a_script_ends_at_a_mistake(
     (tmp_path / "wrong.sql").write_text(script)
     ran = run(":memory:", ".read wrong.sql", "SELECT 7") if from_file else run(input=script)
     assert (ran.returncode, ran.stdout) == (1, "102\n103\n")
-    assert ran.stderr.splitlines()[-1] == 'Error: near "BEGN": syntax error'
+    place = "line 2 of wrong.sql" if from_file else "line 2 of <stdin>"
+    assert ran.stderr.splitlines() == [f'Error: {place}: near "BEGN": syntax error']
     assert "Traceback" not in ran.stderr
     assert {r.method for r in fleet.requests} == {"GET"}
 
@@ -190,7 +191,8 @@ def test_what_is_cut_off_is_not_run(
     # What a transaction had asked for was not sent, either.
     was_begun = cut_off.startswith(("BEGIN", "SAVEPOINT"))
     assert (ran.returncode, ran.stdout) == (3 if was_begun else 1, "5\n")
-    assert ran.stderr.splitlines()[0] == f"Error: {message}"
+    line, name = 2 + cut_off.rstrip().count("\n"), "cut.sql" if from_file else "<stdin>"
+    assert ran.stderr.splitlines()[0] == f"Error: line {line} of {name}: {message}"
     assert [r for r in fleet.requests if r.method == "POST"] == []
     assert (
         run("kept.db", "SELECT group_concat(name), a FROM sqlite_schema, t").stdout == "t|5\n"
@@ -375,7 +377,9 @@ def test_a_file_goes_on_after_a_statement_that_failed(
     assert ran.stdout == "sent,1\nrefused,9\n"
     first, second = ran.stderr.splitlines()
     assert first == "actions: 1 refused, 1 sent; see dovtab_posts"
-    assert second.startswith("Error: 2 actions: 1 sent, 1 refused, 0 unknown; ")
+    assert second.startswith(
+        "Error: line 1 of act.sql: 2 actions: 1 sent, 1 refused, 0 unknown; "
+    )
     ran = run("-csv", "-bail", ":memory:", ".read act.sql")
     assert (ran.returncode, ran.stdout) == (3, "")
 

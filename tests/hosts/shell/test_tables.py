@@ -66,7 +66,7 @@ def test_a_table_is_described(shell: Shell) -> None:
         r"│ droplet_id +│ INTEGER, hidden +│ the Droplet; the fast way in +│",
         r"│ droplet_id +│ GET /v2/droplets/\{droplet_id\}/actions \? droplet_id= +│",
         r"│ action_id +│ GET /v2/actions/\{action_id\} \? action_id= +│",
-        r'│ resize +│ \{"size":"text","disk":"boolean, optional"\} +│ +│',
+        r"│ resize +│ size: text; disk: boolean, optional +│ +│",
         r"│ power_off +│ +│ yes +│",
     ):
         assert re.search(line, text), text
@@ -138,12 +138,22 @@ def test_all_accounts_are_described_too(shell: Shell, monkeypatch: pytest.Monkey
             "SELECT creatd_at FROM droplets",
             "no such column: creatd_at; did you mean created_at?",
         ),
-        ("SELECT d.vcpu FROM droplets d", "no such column: vcpu; did you mean vcpus?"),
+        ("SELECT d.vcpu FROM droplets d", "no such column: d.vcpu; did you mean vcpus?"),
         (
             "SELECT droplet_action_post(1, 'x')",
             "no such function: droplet_action_post; did you mean droplet_actions_post",
         ),
         ("SELECT xyzzy FROM droplets", "no such column: xyzzy"),
+        ("SELECT name FROM droplet_actions", "no such column: name; droplets has it"),
+        (
+            "SELECT region FROM mine",
+            "no such column: region; droplet_actions and droplets have it",
+        ),
+        ("SELECT a FROM droplets", "no such column: a; mine has it"),
+        (
+            "SELECT * FROM temp.mine",
+            "no such table: temp.mine; did you mean mine or main.mine?",
+        ),
     ],
 )
 def test_the_nearest_names_are_told(shell: Shell, statement: str, told: str) -> None:

@@ -34,7 +34,7 @@ def columns(request: pytest.FixtureRequest) -> int:
 
 def prompts(count: int) -> Callable[[str], bool]:
     return lambda text: (
-        len(re.findall(r"^dovtab>", text, re.M)) >= count and text.endswith("dovtab>")
+        len(re.findall(r"^dovtab demo>", text, re.M)) >= count and text.endswith("dovtab demo>")
     )
 
 
@@ -73,9 +73,35 @@ def test_a_session(opened: Open, columns: int) -> None:
     assert re.search(r"^`--SCAN droplets VIRTUAL TABLE INDEX 0:GET /v2/droplets/", text, re.M)
     assert re.search(r"│ +1 │ +3164444 │ NULL +│ reboot │ NULL +│ NULL +│", text)
     # An error is broken between words.
-    error = text[text.index("POST /v2/droplets/1/actions: 404") :].partition("\ndovtab>")[0]
+    error = text[text.index("POST /v2/droplets/1/actions: 404") :].partition("\ndovtab demo>")[
+        0
+    ]
     assert "The resource you were accessing could not be found." in " ".join(error.split())
     assert max(map(len, error.splitlines())) <= columns
+
+
+@pytest.mark.parametrize(
+    ("options", "prompt", "told"),
+    [
+        (
+            [],
+            "dovtab>",
+            "The token comes from DIGITALOCEAN_TOKEN. INSERT starts actions: at once",
+        ),
+        (["--read-only"], "dovtab read-only>", "Starting actions is off."),
+        (["--dry-run"], "dovtab dry-run>", "Actions are rehearsed: none is sent."),
+        (["--context", "prod"], "dovtab prod>", "The token comes from DIGITALOCEAN_TOKEN_PROD"),
+    ],
+)
+def test_the_prompt_says_whose_account_it_is_and_how_far_it_goes(
+    opened: Open, options: list[str], prompt: str, told: str
+) -> None:
+    """Whoever has two terminals open acts in the wrong one."""
+    tokens = {"DIGITALOCEAN_TOKEN": "simulator", "DIGITALOCEAN_TOKEN_PROD": "simulator"}
+    terminal = opened(80, *options, **tokens)
+    text = terminal.until(lambda text: text.endswith(prompt))
+    assert told in " ".join(text.split())
+    assert "simulator" not in text
 
 
 def test_colours_are_seen_on_a_dark_ground_and_on_a_light_one(opened: Open) -> None:
