@@ -13,20 +13,43 @@ import hypothesis
 import pytest
 
 from dovtab.api.settings import resolve
+from dovtab.engine.call import Call
 from dovtab.hosts.apsw.connection import attach
 from dovtab.simulator import ManualClock, Simulator
 from shared_clock import START, SharedClock
+from thoroughness import THOROUGH, load_profile
 
-# The same examples in every run; `--hypothesis-profile=explore` looks for others.
-hypothesis.settings.register_profile("same", derandomize=True, max_examples=300)
-hypothesis.settings.register_profile("explore", max_examples=5000)
-hypothesis.settings.load_profile("same")
+load_profile()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Say how many examples are tried; pytest's own header is left out with -q."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    # Workers have none.
+    if reporter is not None:
+        count = hypothesis.settings().max_examples
+        name = hypothesis.settings.get_current_profile_name()
+        reporter.write_line(
+            f"dovtab: {name} tests, {count} examples of a property"
+            f" (with DOVTAB_TESTS=thorough {THOROUGH})"
+        )
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Half as many again as there are processors: tests of patience leave theirs to others."""
+    return max(2, (os.cpu_count() or 1) * 3 // 2)
 
 
 @pytest.fixture(scope="session", autouse=True)
 def quota_of_the_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Programs that are started for many tests tell nothing to those of whoever runs them."""
+    """Programs that are started for many tests tell nothing to those of whoever runs them.
+
+    And what they compile is kept for the next of them, as it is for those who use it.
+    """
     with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
         patch.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("run")))
         patch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
         yield
@@ -63,9 +86,15 @@ def nothing_left_running() -> Iterator[None]:
     before = set(threading.enumerate())
     yield
     deadline = time.monotonic() + 5
-    while left := [t for t in threading.enumerate() if t not in before and t.is_alive()]:
-        assert time.monotonic() < deadline, f"threads left: {left}"
-        time.sleep(0.01)
+    with pytest.MonkeyPatch.context() as patch:
+        # Threads that wait for what may follow are woken, and find that nothing does.
+        patch.setattr("dovtab.engine.threads.IDLE_SECONDS", 0)
+        for thread in threading.enumerate():
+            if thread.name == "dovtab request":
+                Call(lambda cancelled: None).start()
+        while left := [t for t in threading.enumerate() if t not in before and t.is_alive()]:
+            assert time.monotonic() < deadline, f"threads left: {left}"
+            left[0].join(0.5)
 
 
 @pytest.fixture

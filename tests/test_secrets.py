@@ -15,6 +15,7 @@ import apsw
 import pytest
 
 import dovtab
+from dovtab.api.clock import SystemClock
 from dovtab.api.settings import resolve
 from dovtab.hosts.command import main
 from dovtab.hosts.shell.shell import Shell
@@ -165,6 +166,8 @@ def test_the_shell_with_exceptions_on_does_not_show_it(
         simulator.fault(Fault(kind=kind, times=None))
     monkeypatch.setenv("DIGITALOCEAN_TOKEN", SECRET)
     monkeypatch.setenv("DIGITALOCEAN_API_URL", simulator.url)
+    # Nobody pauses before another look.
+    monkeypatch.setattr(SystemClock, "wait", lambda clock, event, seconds: event.is_set())
     out, err = io.StringIO(), io.StringIO()
     text = ".exceptions on\nSELECT droplet_actions_post(1, 'reboot');\n.show\n"
     shell = Shell(stdin=io.StringIO(text), stdout=out, stderr=err)

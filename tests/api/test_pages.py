@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from dovtab.api.pages import Listing, Page
 from dovtab.errors import AnswerError
+from thoroughness import examples
 
 
 def page(ids: list[int], total: int, *, has_next: bool = False) -> Page:
@@ -21,7 +22,7 @@ def read(server: list[Page]) -> list[int]:
     return ids
 
 
-@settings(max_examples=1000)
+@settings(max_examples=examples(1000))
 @given(
     count=st.integers(0, 40),
     per_page=st.integers(1, 12),

@@ -23,6 +23,7 @@ from dovtab.api.quota import MINUTE_REQUESTS
 from dovtab.api.quota_file import MOMENTS
 from dovtab.api.shared_quota import SharedQuota, file_of
 from dovtab.api.token import Token
+from thoroughness import examples
 
 NOW = 10_000.0
 
@@ -291,7 +292,7 @@ def test_a_file_that_breaks_while_it_is_used_is_begun_anew(path: Path) -> None:
     assert used(second, NOW)[0] == 3
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(damage=st.dictionaries(st.integers(0, 4000), st.integers(0, 255), max_size=8))
 def test_damage_keeps_nobody_waiting_for_longer_than_a_window(
     tmp_path_factory: pytest.TempPathFactory, damage: dict[int, int]
@@ -435,4 +436,6 @@ class Processes(RuleBasedStateMachine):
 
 
 TestProcesses = Processes.TestCase
-TestProcesses.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestProcesses.settings = settings(
+    max_examples=examples(60), stateful_step_count=40, deadline=None
+)

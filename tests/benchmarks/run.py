@@ -52,7 +52,15 @@ that reads the account's list and picks what it seeks, and does not look who is 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python tests/benchmarks", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="a tenth of everything, once")
+    parser.add_argument(
+        *("--quick", "--scale"),
+        type=float,
+        nargs="?",
+        const=0.1,
+        default=1.0,
+        dest="scale",
+        help="a tenth of everything, or as much as is said, once",
+    )
     parser.add_argument(
         "--doors", action="store_true", help="only the loadable extension beside apsw"
     )
@@ -65,10 +73,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="seconds, instead of 0, 0.05 and 0.2; may be given more than once",
     )
     options = parser.parse_args(arguments)
-    scale = 0.1 if options.quick else 1.0
-    latencies = options.latency or (QUICK_LATENCIES if options.quick else LATENCIES)
+    scale, quick = options.scale, options.scale < 1
+    latencies = options.latency or (QUICK_LATENCIES if quick else LATENCIES)
     path = options.picture
-    if path is None and not (options.quick or options.latency):
+    if path is None and not (quick or options.latency):
         path = PICTURE
     names = available()
     installed = [name for name in ("dovtab", "httpx", "shillelagh") if find_spec(name)]

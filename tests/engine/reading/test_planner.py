@@ -33,6 +33,7 @@ from dovtab.engine.reading.scan import scan
 from dovtab.engine.statement import Statement
 from dovtab.errors import ArgumentError
 from memory_account import RESOURCE, MemoryAccount, action
+from thoroughness import examples
 
 ACTIONS = [
     *(action(100 + n, 1) for n in range(7)),
@@ -226,7 +227,7 @@ TERMS = st.one_of(
 )
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=examples(1500), deadline=None)
 @given(
     terms=st.lists(TERMS, max_size=6),
     limit=st.none() | st.integers(0, 9),
@@ -254,7 +255,7 @@ TIMES = st.builds(
 )
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=examples(1500), deadline=None)
 @given(
     terms=st.lists(TERMS, max_size=4),
     times=st.lists(TIMES, min_size=1, max_size=3),

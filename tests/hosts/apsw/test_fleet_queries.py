@@ -21,6 +21,7 @@ from dovtab.api.settings import resolve
 from dovtab.hosts.apsw.connection import attach
 from dovtab.simulator import Fault, ManualClock, Rules, Simulator
 from shared_clock import SharedClock
+from thoroughness import share_of_examples
 
 
 @pytest.fixture(autouse=True)
@@ -76,7 +77,7 @@ def door(kind: str, simulator: Simulator) -> Iterator[ApswDoor]:
 
 @settings(
     deadline=None,
-    max_examples=max(1, settings().max_examples // 2),
+    max_examples=share_of_examples(0.5),
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(sql=queries)

@@ -16,6 +16,7 @@ from dovtab.api.settings import resolve
 from dovtab.hosts.apsw.connection import attach
 from dovtab.simulator import ManualClock
 from shared_clock import SharedClock
+from thoroughness import examples
 
 
 @pytest.fixture(autouse=True)
@@ -35,7 +36,7 @@ def door() -> Iterator[ApswDoor]:
         connection.close(True)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(asked=queries)
 def test_a_query_with_pages_gives_what_it_means_or_is_refused(
     door: ApswDoor, asked: tuple[str, str]

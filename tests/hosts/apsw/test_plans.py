@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import permutations
 
 import apsw
 import pytest
+
+from dovtab.api.settings import resolve
+from dovtab.hosts.apsw.connection import attach
 
 LIST = "GET /v2/droplets/{droplet_id}/actions ?"
 GET = "GET /v2/droplets/{droplet_id}/actions/{action_id} ?"
@@ -15,13 +18,15 @@ EVERYTHING = "GET /v2/actions "
 INVENTORIES = ["id INTEGER PRIMARY KEY, team", "id INTEGER, team", "id TEXT, team"]
 
 
-@pytest.fixture(params=[(size, known) for size in (2, 50, 20_000) for known in (False, True)])
-def inventory(
-    request: pytest.FixtureRequest, connect: Callable[..., apsw.Connection]
-) -> apsw.Connection:
-    """Of some size, which SQLite knows or does not."""
+@pytest.fixture(
+    scope="module",
+    params=[(size, known) for size in (2, 50, 20_000) for known in (False, True)],
+)
+def inventory(request: pytest.FixtureRequest) -> Iterator[apsw.Connection]:
+    """Of some size, which SQLite knows or does not; a plan asks nobody for anything."""
     size, known = request.param
-    db = connect()
+    db = apsw.Connection(":memory:")
+    attach(db, resolve({"token": "t", "api_url": "http://127.0.0.1:9"}, {}.get))
     for n, declared in enumerate(INVENTORIES):
         db.execute(f"CREATE TABLE inventory{n}({declared})")
         db.execute(
@@ -34,7 +39,8 @@ def inventory(
     db.executemany("INSERT INTO event VALUES (?, ?, 'x')", [(i, i) for i in range(size)])
     if known:
         db.execute("ANALYZE")
-    return db
+    yield db
+    db.close(True)
 
 
 def plan(db: apsw.Connection, sql: str) -> list[str]:

@@ -16,6 +16,7 @@ from dovtab.hosts.apsw.connection import attach
 from dovtab.simulator import ManualClock, Rules, Simulator
 from several_accounts import ACCOUNTS, HAS, add_accounts
 from shared_clock import SharedClock
+from thoroughness import share_of_examples
 
 COLUMNS = "id, resource_id, type, status, started_at, droplet_id, action_id"
 DROPLETS = [str(id) for ids in HAS.values() for id in ids] + ["99", "NULL", "'7'", "1.5"]
@@ -100,7 +101,7 @@ def db(tmp_path_factory: pytest.TempPathFactory) -> Iterator[apsw.Connection]:
 
 @settings(
     deadline=None,
-    max_examples=max(1, settings().max_examples // 2),
+    max_examples=share_of_examples(0.5),
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(sql=st.one_of(joins, subqueries, counts))

@@ -34,6 +34,8 @@ RUNNERS = Path(__file__).parent / "runners"
 INSTALLED = os.environ.get("DOVTAB_HOSTS")
 FOLDER = Path(INSTALLED or "/nowhere")
 DEBIAN_PYTHON = "/usr/bin/python3"
+# Half the work of a start: what runs for a moment is not worth compiling well.
+JAVA_STARTS_SOON = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
 # What the hosts say of a statement that was interrupted, each in its own way.
 INTERRUPTED = re.compile(r"interrupted|context deadline exceeded|query took too long")
 
@@ -141,7 +143,7 @@ HOSTS = (
     ),
     Host(
         "jdbc",
-        _words("java", "-cp", "{}/jdbc/*", "RUNNERS/Runner.java"),
+        _words("java", *JAVA_STARTS_SOON, "-cp", "{}/jdbc/*", "RUNNERS/Runner.java"),
         _words("javap", "-cp", "{}/jdbc/*", "org.sqlite.SQLiteConfig"),
     ),
     Host(

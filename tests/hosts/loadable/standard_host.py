@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import settings
 
 from by_property.doors import Parameters, Rows
 from dovtab.errors import SettingsError
@@ -30,11 +29,6 @@ PATIENCE_SECONDS = 60.0
 TRY = "import sqlite3; sqlite3.connect(':memory:').enable_load_extension(True)"
 
 Answer = dict[str, Any]
-
-
-def share_of_examples(share: float) -> int:
-    """How many examples: of those that this run's profile wants of a test, so much."""
-    return max(1, int(settings().max_examples * share))
 
 
 @contextmanager

@@ -24,7 +24,9 @@ from building import (
     lacking,
 )
 
-SEEDS = int(os.environ.get("DOVTAB_FUZZ_SEEDS", "25"))
+from thoroughness import examples
+
+SEEDS = int(os.environ.get("DOVTAB_FUZZ_SEEDS", examples(60)))
 # Leaks are looked for at the end; it may take a large number for a length.
 SANITIZER = {"ASAN_OPTIONS": "detect_leaks=1:allocator_may_return_null=1:abort_on_error=0"}
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 from datasette_server import site
-from host_programs import FOLDER, RUNNERS, needs
+from host_programs import FOLDER, JAVA_STARTS_SOON, RUNNERS, needs
 
 import dovtab
 from built import needs_extension
@@ -132,8 +132,9 @@ public class Recipe {{
 """
 
 
-def test_java(tmp_path: Path) -> None:
+def test_java(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     needs("jdbc")
+    monkeypatch.setenv("JDK_JAVA_OPTIONS", " ".join(JAVA_STARTS_SOON))
     (tmp_path / "Recipe.java").write_text(JAVA.format(block("java")))
     assert prints("java", "-cp", f"{FOLDER}/jdbc/*", "Recipe.java") == "8"
 

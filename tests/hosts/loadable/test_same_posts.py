@@ -11,13 +11,14 @@ import pytest
 from extension_in_apsw import open_with_extension
 from fresh_tokens import FreshTokens
 from hypothesis import given, settings
-from standard_host import StandardHost, quick_folder, share_of_examples, standard_host
+from standard_host import StandardHost, quick_folder, standard_host
 
 from by_property.apsw_half import apsw_half
 from by_property.pair import Pair, account
 from by_property.scripts import scripts
 from dovtab.simulator import Simulator
 from dovtab.simulator.clock import SystemClock
+from thoroughness import share_of_examples
 
 NUMBERS = re.compile(r"numbers\(1, (\d)\)")
 

@@ -13,13 +13,14 @@ import pytest
 from extension_in_apsw import open_with_extension
 from fresh_tokens import FreshTokens, Open, Settings
 from hypothesis import given, settings
-from standard_host import quick_folder, share_of_examples, standard_host
+from standard_host import quick_folder, standard_host
 
 from by_property import fleet, fleet_queries, whole_queries
 from by_property.doors import ApswDoor, Door
 from dovtab.api.settings import resolve
 from dovtab.hosts.apsw.connection import attach
 from dovtab.simulator import Simulator
+from thoroughness import share_of_examples
 
 GIVEN = {"DOVTAB_LOG": "off", "DOVTAB_LOOK_AHEAD": "0", "DOVTAB_CACHE_SECONDS": "0"}
 

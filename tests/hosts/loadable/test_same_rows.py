@@ -14,12 +14,12 @@ from standard_host import (
     HostError,
     StandardHost,
     quick_folder,
-    share_of_examples,
     standard_host,
 )
 
 from by_property import fleet, fleet_queries, page_queries, time_queries, whole_queries
 from dovtab.simulator import Fault, Simulator
+from thoroughness import share_of_examples
 
 KEPT = {"nothing kept": "0", "answers kept": "5", "faults": "0"}
 # Longer than the extension waits before it asks whether it was interrupted.

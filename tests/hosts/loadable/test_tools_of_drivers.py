@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from host_programs import DEBIAN_PYTHON, FOLDER, needs
+from host_programs import DEBIAN_PYTHON, FOLDER, JAVA_STARTS_SOON, needs
 
 import dovtab
 from built import needs_extension
@@ -124,7 +124,14 @@ def over_odbc(run: Callable[..., dict[str, Any]], folder: Path) -> dict[str, Any
 def over_jdbc(run: Callable[..., dict[str, Any]], folder: Path) -> dict[str, Any]:
     needs("jdbc")
     (folder / "Tools.java").write_text(JAVA)
-    return run("java", "-cp", f"{FOLDER}/jdbc/*", "Tools.java", dovtab.loadable_path())
+    return run(
+        "java",
+        *JAVA_STARTS_SOON,
+        "-cp",
+        f"{FOLDER}/jdbc/*",
+        "Tools.java",
+        dovtab.loadable_path(),
+    )
 
 
 @pytest.mark.parametrize("over", [over_odbc, over_jdbc])
