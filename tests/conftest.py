@@ -6,6 +6,8 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
 from typing import Any
 
 import apsw
@@ -28,10 +30,10 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     # Workers have none.
     if reporter is not None:
-        count = hypothesis.settings().max_examples
+        number = hypothesis.settings().max_examples
         name = hypothesis.settings.get_current_profile_name()
         reporter.write_line(
-            f"dovtab: {name} tests, {count} examples of a property"
+            f"dovtab: {name} tests, {number} examples of a property"
             f" (with DOVTAB_TESTS=thorough {THOROUGH})"
         )
 
@@ -55,8 +57,15 @@ def quota_of_the_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Non
         yield
 
 
+@pytest.fixture(scope="session")
+def homes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder for each test; ``tmp_path`` costs more, and few tests look into theirs."""
+    folder = tmp_path_factory.mktemp("homes")
+    return map(folder.joinpath, map(str, count(1)))
+
+
 @pytest.fixture(autouse=True)
-def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+def clean_environment(monkeypatch: pytest.MonkeyPatch, homes: Iterator[Path]) -> None:
     """No token, no setting and no doctl file of whoever runs the tests.
 
     And no log of actions, which waits for the disk; it has tests of its own. What
@@ -68,10 +77,12 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
             "XDG_STATE_HOME",
         ):
             monkeypatch.delenv(name)
+    folder = next(homes)
+    folder.mkdir()
     monkeypatch.setenv("DOVTAB_LOG", "off")
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "run"))
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "home" / ".config"))
+    monkeypatch.setenv("HOME", str(folder / "home"))
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(folder / "run"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(folder / "home" / ".config"))
 
 
 @pytest.fixture

@@ -110,7 +110,7 @@ def test_snapshot_team(run: Run, database: Path, simulator: Simulator) -> None:
 
 
 def test_keep_history(run: Run, tmp_path: Path, simulator: Simulator) -> None:
-    config = tmp_path / "home" / ".config" / "doctl" / "config.yaml"
+    config = Path(os.environ["XDG_CONFIG_HOME"]) / "doctl" / "config.yaml"
     config.parent.mkdir(parents=True)
     config.write_text("auth-contexts:\n  prod: another\n")
     simulator.add_account("another").populate(droplets=1, actions=7)

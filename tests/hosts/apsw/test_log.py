@@ -215,6 +215,7 @@ def test_it_is_where_the_environment_says(
     variables: dict[str, str],
     expected: str,
 ) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.delenv("XDG_STATE_HOME", raising=False)
     for name, value in variables.items():
         monkeypatch.setenv(name, value.format(tmp_path))
