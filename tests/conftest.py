@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import threading
 import time
@@ -36,6 +37,17 @@ def pytest_sessionstart(session: pytest.Session) -> None:
             f"dovtab: {name} tests, {number} examples of a property"
             f" (with DOVTAB_TESTS=thorough {THOROUGH})"
         )
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """What is collected stays: the collector of garbage need not look at it, then or later."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.freeze()
 
 
 @pytest.hookimpl(optionalhook=True)
