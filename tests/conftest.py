@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -23,6 +24,8 @@ from shared_clock import START, SharedClock
 from thoroughness import THOROUGH, load_profile
 
 load_profile()
+# Compiled anew in every process that collects them, the tests take as long as a tenth of a run.
+sys.dont_write_bytecode = False
 
 
 @pytest.hookimpl(trylast=True)

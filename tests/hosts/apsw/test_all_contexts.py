@@ -253,7 +253,8 @@ def test_what_a_join_asks_for_next_is_on_its_way_meanwhile(
 
 def test_an_account_that_fails_is_named(accounts: Simulator, connect: Connect) -> None:
     """A list is whole or an error; and then it matters whose token was wrong."""
-    db = connect(all_contexts=True)
+    # One after the other, so that the third request is the last account's.
+    db = connect(all_contexts=True, concurrency=1)
     accounts.fault(Fault("status", status=403, skip=2, times=None))
     with pytest.raises(dovtab.APIError) as caught:
         list(db.execute("SELECT * FROM all_droplet_actions WHERE droplet_id = 7"))
