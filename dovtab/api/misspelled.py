@@ -14,8 +14,14 @@ from dovtab.errors import SettingsError
 _PREFIX = "DOVTAB_"
 # One letter more, less or wrong, and hardly two; _SECONDS alone makes names alike.
 _NEAR = 0.85
-# An option that people know, and what its variable is.
-_ALSO_KNOWN = {"DOVTAB_READ_ONLY": "DOVTAB_ALLOW_ACTIONS=0"}
+# What people take for one of ours, and which it is.
+_ALSO_KNOWN = {
+    **dict.fromkeys(("READ_ONLY", "READONLY", "NO_ACTIONS"), "DOVTAB_ALLOW_ACTIONS=0"),
+    **dict.fromkeys(("DRY", "DRYRUN", "REHEARSE"), "DOVTAB_DRY_RUN"),
+    "MAX_WAIT": "DOVTAB_MAX_WAIT_SECONDS",
+    "TIMEOUT": "DOVTAB_TIMEOUT_SECONDS",
+    "API_URL": "DIGITALOCEAN_API_URL",
+}
 
 
 def refuse_unknown(given: Iterable[str], known: Iterable[str]) -> None:
@@ -43,11 +49,13 @@ def refuse_misspelled(
         SettingsError: with the one that was meant.
     """
     ours = [name for name in known if name.startswith(_PREFIX)]
+    begin = len(_PREFIX)
     for name in sorted(variables):
-        if not name.startswith(_PREFIX) or name in ours or not getenv(name):
+        if not name.upper().startswith(_PREFIX) or name in ours or not getenv(name):
             continue
-        meant = _ALSO_KNOWN.get(name)
-        if meant is None and (near := nearest(name[7:], [n[7:] for n in ours], _NEAR)):
+        bare = name[begin:].upper()
+        meant = _ALSO_KNOWN.get(bare)
+        if meant is None and (near := nearest(bare, [n[begin:] for n in ours], _NEAR)):
             meant = _PREFIX + near
         if meant:
             raise SettingsError(f"there is no variable {name}; did you mean {meant}?")

@@ -12,6 +12,7 @@ import shutil
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,7 @@ _OBJECTS_BETWEEN_COLLECTIONS = 100_000
 def main(argv: list[str] | None = None) -> int:
     """Run the command; gives its exit status."""
     args = list(sys.argv[1:] if argv is None else argv)
+    _open_closed_streams()
     option = args[0].lstrip("-") if args and args[0].startswith("-") else ""
     if option == "help" and len(args) == 2:
         return _answer(partial(_page, args[1]), is_long=True)
@@ -57,6 +59,14 @@ def main(argv: list[str] | None = None) -> int:
             gc.freeze()
     never_sent = shell.never_sent > 0 and not shell.at_prompt
     return status.worst(ended, status.REFUSED) if never_sent else ended
+
+
+def _open_closed_streams() -> None:
+    """Whoever closes one wants nothing from it, and nothing to come of that."""
+    for name in ("stdin", "stdout", "stderr"):
+        if getattr(sys, name) is None:
+            mode = "r" if name == "stdin" else "w"
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115
 
 
 def _page(topic: str) -> str:
@@ -110,10 +120,28 @@ def _answer(answer: Callable[[], str], *, is_long: bool = False) -> int:
         else:
             # In one go: who reads the first line and leaves has had all of it.
             sys.stdout.write(f"{text}\n")
+            sys.stdout.flush()
+    except BrokenPipeError:
+        return _unread()
+    except OSError as error:
+        return _said(error, status.WRONG)
     except DovtabError as error:
-        print(f"Error: {error}", file=sys.stderr)
-        return status.status_of(error)
+        return _said(error, status.status_of(error))
     return status.OK
+
+
+def _said(error: object, ended: int) -> int:
+    # Where nobody can be told, the status still tells.
+    with suppress(OSError):
+        print(f"Error: {error}", file=sys.stderr)
+        sys.stderr.flush()
+    return ended
+
+
+def _unread() -> int:
+    # Whoever read our output has had enough; Python would complain at exit.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return status.UNREAD
 
 
 def _status(shell: Shell, args: list[str]) -> int:
@@ -122,17 +150,16 @@ def _status(shell: Shell, args: list[str]) -> int:
     except SystemExit as ending:
         return _failure(shell) if ending.code is None else int(ending.code)
     except KeyboardInterrupt as pressed:
-        return _interrupted(pressed)
+        return _interrupted(shell, pressed)
     except BrokenPipeError:
-        # Whoever read our output has had enough; Python would complain at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return status.worst(status.UNREAD, shell.failure)
+        return status.worst(_unread(), shell.failure)
     except Exception as error:
         if isinstance(error.__context__, KeyboardInterrupt):
             # Pressed a second time, while Python was letting go of a lock.
-            return _interrupted(error.__context__)
-        shell.stdout.flush()
-        print(f"Error: {shell.told(error)}", file=sys.stderr)
+            return _interrupted(shell, error.__context__)
+        with suppress(OSError):
+            shell.stdout.flush()
+        _said(shell.told(error), status.OK)
         if isinstance(error, shell.Error) and shell.failure == status.OK:
             # No command has come to its turn: it is about the options.
             return status.CANNOT_START
@@ -143,14 +170,15 @@ def _failure(shell: Shell) -> int:
     return status.OK if shell.at_prompt else shell.failure
 
 
-def _interrupted(pressed: BaseException) -> int:
+def _interrupted(shell: Shell, pressed: BaseException) -> int:
     if signal.getsignal(signal.SIGTERM) is signal.default_int_handler:
         # This process ends now: there is nothing to stop any more.
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
     notes = getattr(pressed, "__notes__", ["interrupted"])
-    print(f"Error: {notes[0]}", file=sys.stderr)
-    return status.INTERRUPTED
+    with suppress(OSError):
+        shell.stdout.flush()
+    return _said(shell.told(Exception(notes[0])), status.INTERRUPTED)
 
 
 def _run(shell: Shell, args: list[str]) -> int:

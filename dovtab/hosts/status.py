@@ -61,6 +61,8 @@ STATUSES: tuple[tuple[type[DovtabError], int], ...] = (
     (Interrupted, INTERRUPTED),
     (DovtabError, WRONG),
 )
+# It is not valid, or lacks a scope: to run it again helps nobody.
+_TOKEN_REFUSED = (401, 403)
 _OUTCOMES = {"unknown": UNKNOWN, "refused": REFUSED}
 _WIDTH = 80
 
@@ -77,6 +79,8 @@ def status_of(error: BaseException) -> int:
         return UNREAD
     if not isinstance(error, DovtabError):
         return WRONG
+    if isinstance(error, APIError) and error.status in _TOKEN_REFUSED:
+        return CANNOT_START
     if error.outcome is not None:
         return _OUTCOMES[error.outcome]
     return next(status for kind, status in STATUSES if isinstance(error, kind))

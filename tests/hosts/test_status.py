@@ -133,7 +133,7 @@ INSERT = "INSERT INTO droplet_actions(droplet_id, type) VALUES "
         ((":memory:", ONE), Fault(kind="status", status=500, times=None), status.UNANSWERED),
         ((":memory:", ONE), Fault(kind="malformed_json", times=None), status.UNANSWERED),
         ((":memory:", ONE), Fault(kind="close", times=None), status.UNANSWERED),
-        (("--refresh", "h.db"), Fault(kind="status", status=401, times=None), status.UNANSWERED),
+        (("--refresh", "h.db"), Fault(kind="status", status=401, times=None), status.CANNOT_START),
         (("--api-url", "http://127.0.0.1:9", ":memory:", ONE), None, status.UNANSWERED),
         (("--max-wait-seconds=0", ":memory:", ONE), Fault(kind="status", status=429, times=None), status.LIMIT),
         (("--max-requests=1", ":memory:", "SELECT * FROM droplet_actions WHERE droplet_id IN (1, 2)"), None, status.LIMIT),
@@ -187,10 +187,14 @@ def test_of_a_script_that_goes_on_the_worst_counts(run: Run) -> None:
 def test_of_several_accounts_the_worst_counts(
     run: Run, simulator: Simulator, tmp_path: Path
 ) -> None:
-    """One cannot be reached now, of the other the file has another account."""
+    """One cannot be reached now, the token of the other is none, or the file has another's."""
     simulator.account.add_token("of-a", label="a")
     both = {"DIGITALOCEAN_TOKEN_A": "of-a", "DIGITALOCEAN_TOKEN_B": "of-nobody"}
-    assert run("--all-contexts", "--refresh", "h.db", **both).returncode == status.UNANSWERED
+    only = {"DIGITALOCEAN_TOKEN_A": "of-a"}
+    for tokens, ended in ((only, status.UNANSWERED), (both, status.CANNOT_START)):
+        simulator.fault(Fault(kind="status", status=500, times=4))
+        assert run("--all-contexts", "--refresh", "h.db", **tokens).returncode == ended
+    assert run("--all-contexts", "--refresh", "h.db", **only).returncode == status.OK
     config = tmp_path / "config.yaml"
     config.write_text("auth-contexts:\n  c: of-a\n")
     more = both | {"DIGITALOCEAN_CONFIG": str(config)}
@@ -217,4 +221,4 @@ def test_whoever_stops_reading_is_told_from_what_went_wrong(run: Run) -> None:
 def test_main_gives_it(simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DIGITALOCEAN_API_URL", simulator.url)
     monkeypatch.setenv("DIGITALOCEAN_TOKEN", "of-nobody")
-    assert main([":memory:", ONE]) == status.UNANSWERED
+    assert main([":memory:", ONE]) == status.CANNOT_START

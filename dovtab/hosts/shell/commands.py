@@ -55,11 +55,9 @@ class Shell(tables.Shell):
             width = self._terminal_width(20)
             self.write(self.stderr, "\n".join(hanging("", told, width)) + "\n\n")
 
-    def command_output(self, cmd: list[str]) -> None:
-        """output ?FILENAME?: Send output to FILENAME (or stdout)"""
-        super().command_output(cmd or ["stdout"])
-
     def complete_command(self, line: str, token: str, beg: int, end: int) -> list[str]:
+        if not line[:end].strip():
+            return []
         found = super().complete_command(line, token, beg, end)
         if re.match(r"\.help\s", line):
             found += [topic for topic in topics() if topic.startswith(token)]

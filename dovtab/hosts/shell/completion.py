@@ -33,6 +33,7 @@ _IN_USING = re.compile(r"\busing\s*\([^()]*\Z", re.I)
 _COMPARED = re.compile(
     r"\b(\w+)\s*(?:=|==|<>|!=|\bis|\blike|\bin\s*\((?:[^()]*,)?)\s*'\Z", re.I
 )
+_LONGEST = 4000
 _KEYWORDS = (
     "SELECT FROM WHERE JOIN LEFT JOIN USING ON AND OR NOT IN LIKE BETWEEN IS NULL GROUP BY"
     " ORDER BY HAVING LIMIT OFFSET DISTINCT AS ASC DESC UNION ALL EXISTS CASE WHEN THEN ELSE END"
@@ -87,9 +88,9 @@ def complete(
     >>> complete("SELECT * FROM dr", "", names, list)
     ['droplets']
     """
-    token = re.search(r"\w*\Z", before)
-    assert token is not None
-    word = token[0]
+    # More than that is data, and every search below would read all of it.
+    before, after = before[-_LONGEST:], after[:_LONGEST]
+    word = last_word(before)
     if before.count("'") % 2:
         quoted = before[: len(before) - len(word)]
         # readline closes the quotes.
@@ -114,6 +115,18 @@ def complete(
     likely = [*columns, *tables, *names.columns, *names.functions]
     found = _fitting(word, [*likely, *KEYWORDS] if word else likely)
     return found or _fitting(word, others())
+
+
+def last_word(text: str) -> str:
+    """The letters, digits and underscores at the end.
+
+    >>> last_word("SELECT a.sta")
+    'sta'
+    """
+    begin = len(text)
+    while begin and (text[begin - 1].isalnum() or text[begin - 1] == "_"):
+        begin -= 1
+    return text[begin:]
 
 
 def _named(statement: str, names: Names) -> dict[str, str]:

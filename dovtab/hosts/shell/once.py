@@ -145,7 +145,8 @@ class Once:
         with suppress(BrokenPipeError):
             self.stream.close()
         if self._command is not None:
-            self._command.wait()
+            if status := self._command.wait():
+                raise OnceError(f"{self.to.command}: it ended with status {status}")
         elif self.to.suffix:
             _open_in_program(self._path)
 

@@ -10,20 +10,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from math import isinf
 from typing import TYPE_CHECKING, Any, TextIO
 
 import apsw
 
 from dovtab.hosts.shell import apsw_shell
 from dovtab.hosts.shell.screen import ASCII, BOX, COLUMNS, Lines, Look, Value, cut, shown
-from dovtab.hosts.shell.words import MARK, hanging
+from dovtab.hosts.shell.words import CONTROL, MARK, hanging, visible
 
 if TYPE_CHECKING:
     from dovtab.hosts.shell.once import Once
 
 _TABLES = {"box": BOX, "qbox": BOX, "table": ASCII, "column": COLUMNS}
 NOT_WHOLE = "the rows before this are not all of them"
+# What a terminal would obey, or not show, but for the colours that are ours.
+_OBEYED = re.compile(rf"(\x1b\[(?:1|2|22|31|39)m)|{CONTROL.pattern}")
 _SHORTENED = f"({MARK} is shortened JSON: -json, -line or .mode line have it whole)\n"
 
 
@@ -56,6 +58,8 @@ class Shell(apsw_shell.Shell):
 
     def __init__(self, **options: Any) -> None:
         self._once: Once | None = None
+        # The stream, the mode and whether names come first, as they were.
+        self._before_once: tuple[TextIO, Any, bool]
         self._explains: int | None = None
         self._lines_printed, self._prints_rows = 0, False
         self._was_told_of_mark = False
@@ -82,6 +86,8 @@ class Shell(apsw_shell.Shell):
 
     def write(self, dest: TextIO, text: str) -> None:
         self._lines_printed += self._prints_rows and dest is self.stdout
+        if dest.isatty():
+            text = _OBEYED.sub(lambda found: found[1] or visible(found[0]), text)
         if dest is self.stderr and self.interactive and dest.isatty():
             lines = (hanging("", line, self._terminal_width(20)) for line in text.split("\n"))
             text = "\n".join(piece for pieces in lines for piece in pieces)
@@ -146,6 +152,12 @@ class Shell(apsw_shell.Shell):
 
     output_markdown.all_at_once = True  # type: ignore[attr-defined]
 
+    def _fmt_json_value(self, v: Value) -> str:
+        # JSON has no infinity: SQLite's shell writes a number that is one to all who read it.
+        if isinstance(v, float) and isinf(v):
+            return "9.0e+999" if v > 0 else "-9.0e+999"
+        return str(super()._fmt_json_value(v))
+
     def _show(
         self,
         names: Sequence[str],
@@ -165,7 +177,9 @@ class Shell(apsw_shell.Shell):
         )
         text = shown(names, rows, width or self._screen_width(), lines, look)
         self.write(self.stdout, text)
-        if MARK in text and not self._was_told_of_mark and self.stdout.isatty():
+        own = sum(v.count(MARK) for row in rows for v in row if isinstance(v, str))
+        shortened = text.count(MARK) > own
+        if shortened and not self._was_told_of_mark and self.stdout.isatty():
             self._was_told_of_mark = True
             self.write(self.stdout, f"{colour.vnull}{_SHORTENED}{colour.vnull_}")
 
@@ -183,9 +197,10 @@ class Shell(apsw_shell.Shell):
         # Few rows go anywhere but to the screen, or into a pipe.
         from dovtab.hosts.shell.once import Once, destination
 
-        self._once = Once(destination(cmd), self.encoding[0])
-        self.push_output()
-        self._screen, self.stdout = self.stdout, self._once.stream
+        once = Once(destination(cmd), self.encoding[0])
+        self._end_once()
+        self._once, self._before_once = once, (self.stdout, self.output, self.header)
+        self.stdout = once.stream
         self._out_colour()
         if self._once.to.is_parquet:
             self.output = self._parquet
@@ -203,14 +218,26 @@ class Shell(apsw_shell.Shell):
 
     _parquet.all_at_once = True  # type: ignore[attr-defined]
 
+    def command_output(self, cmd: list[str]) -> None:
+        """output ?FILENAME?: Send output to FILENAME (or stdout)"""
+        self._end_once()
+        super().command_output(cmd or ["stdout"])
+
     def process_complete_line(self, command: str) -> None:
-        # It is for one statement, or one dot command, whatever becomes of that.
-        if (once := self._once) is None:
+        # It is for one statement, whatever becomes of that.
+        if self._once is None or command.startswith("."):
             super().process_complete_line(command)
             return
-        with self._ending(once):
+        once = self._once
+        try:
             super().process_complete_line(command)
             self._end_parquet(once)
+        except BrokenPipeError:
+            # less and head may have seen enough.
+            if not once.to.command:
+                raise
+        finally:
+            self._end_once()
 
     def _end_parquet(self, once: Once) -> None:
         if once.to.is_parquet and not once.has_rows:
@@ -219,16 +246,15 @@ class Shell(apsw_shell.Shell):
             description = query_info(self.db, self._query).description
             once.write_parquet([name for name, _ in description], [])
 
-    @contextmanager
-    def _ending(self, once: Once) -> Iterator[None]:
-        try:
-            yield
-        finally:
-            self._once = None
-            self.stdout = self._screen
-            self.pop_output()
-            self._out_colour()
-            once.close()
+    def _end_once(self) -> None:
+        once, self._once = self._once, None
+        if once is None:
+            return
+        self.stdout, output, header = self._before_once
+        self._out_colour()
+        if once.to.mode:
+            self.output, self.header = output, header
+        once.close()
 
 
 def _tree(rows: Sequence[Sequence[Any]], parent: int = 0, indent: str = "") -> Iterator[str]:
@@ -255,4 +281,4 @@ def _markdown(value: Value, null: str) -> str:
     if value is None:
         return null
     text = apsw.format_sql_value(value) if isinstance(value, bytes) else str(value)
-    return re.sub(r"\r?\n", "<br>", text.replace("|", r"\|"))
+    return re.sub(r"\r\n|\r|\n", "<br>", text.replace("|", r"\|"))

@@ -14,6 +14,7 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Never, TextIO
 
 from dovtab.engine.statement import Statement, now
@@ -93,8 +94,10 @@ class Progress:
         """Write something else in its place; it is drawn again when there is something new."""
         with self._lock:
             self.wait_over()
-            self._stream.write(text)
-            self._stream.flush()
+            # What was done is done, whoever can be told of it.
+            with suppress(OSError):
+                self._stream.write(text)
+                self._stream.flush()
 
     def confirm(self, question: str) -> bool:
         """Ask, and read a line; anything but a yes is a no."""

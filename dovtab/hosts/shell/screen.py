@@ -10,9 +10,9 @@ Pure: the width of the terminal is passed in. Source: https://www.unicode.org/re
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from apsw import format_sql_value
 from apsw.unicode import text_width_substr
@@ -22,9 +22,9 @@ from dovtab.hosts.shell.words import visible, widest_line, width_of, wrapped
 Value = None | int | float | str | bytes
 # Narrower than that, JSON says nothing, and a text is a column of single words.
 _LEAST_JSON, _LEAST_TEXT = 16, 24
+_LEAST_INDENT = 4
 # What is no longer than that is an action's attributes perhaps, and is wanted whole.
 _SHORT_JSON = 100
-_JSON = re.compile(r"\s*[\[{].*[\]}]\s*\Z", re.S)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,17 +133,20 @@ class _Column:
     def __init__(self, head: str, cells: list[str], values: list[Value]) -> None:
         self.head, self.cells, self.values = head, cells, values
         self.natural = max(map(widest_line, [head, *cells]))
-        self.is_json = any(isinstance(v, str) and _JSON.match(v) for v in values) and all(
-            v is None or (isinstance(v, str) and _JSON.match(v)) for v in values
-        )
         self.is_number = any(isinstance(v, int | float) for v in values) and all(
             v is None or isinstance(v, int | float) for v in values
         )
 
+    @cached_property
+    def is_json(self) -> bool:
+        """Whether there is nothing but JSON's objects and arrays in it, and NULL."""
+        there = [value for value in self.values if value is not None]
+        return bool(there) and all(map(_is_json, there))
+
     @property
     def is_long(self) -> bool:
         """Whether it may be shortened."""
-        return self.is_json and self.natural > _SHORT_JSON
+        return self.natural > _SHORT_JSON and self.is_json
 
     def least(self, *, shortened: bool) -> int:
         head = widest_line(self.head)
@@ -242,17 +245,35 @@ def _rule(drawn: str | None, widths: list[int], lines: Lines) -> str:
 def _records(
     columns: list[_Column], count: int, width: int, lines: Lines, look: Look
 ) -> Iterator[str]:
-    names = max(widest_line(column.head) for column in columns)
-    room = max(width - names - 2, 1)
+    heads = [" ".join(column.head.split("\n")) for column in columns]
+    names = max(map(width_of, heads))
+    # The name of an expression is its text: as wide as that its values would have no room.
+    below = names > width // 2
+    indent = " " * (_LEAST_INDENT if below else names + 2)
+    room = max(width - len(indent), _LEAST_JSON)
     for place in range(count):
         title = f"{lines.record * 2} {place + 1} of {count} {lines.record * 2}"
         yield f"{look.faint[0]}{title}{look.faint[1]}\n"
-        for column in columns:
+        for head, column in zip(heads, columns, strict=True):
             value = wrapped(column.cells[place], room, shorten=column.is_long)
             on, off = look.faint if column.values[place] is None else ("", "")
-            head = " ".join(column.head.split("\n"))
-            yield " " * (names - width_of(head)) + "".join((look.bold[0], head, look.bold[1]))
-            yield "  " + ("\n" + " " * (names + 2)).join(f"{on}{v}{off}" for v in value) + "\n"
+            before = "" if below else " " * (names - width_of(head))
+            between = f"\n{indent}" if below else "  "
+            shown = f"\n{indent}".join(f"{on}{line}{off}" for line in value)
+            yield f"{before}{look.bold[0]}{head}{look.bold[1]}{between}{shown}\n"
+
+
+def _is_json(value: Value) -> bool:
+    if not isinstance(value, str) or not value.lstrip().startswith(("{", "[")):
+        return False
+    # Whoever has asked for JSON has it imported.
+    import orjson
+
+    try:
+        orjson.loads(value)
+    except ValueError:
+        return False
+    return True
 
 
 def _text(value: Value, look: Look) -> str:

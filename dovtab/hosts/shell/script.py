@@ -12,13 +12,14 @@ from __future__ import annotations
 import io
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from dovtab.errors import ActionsError
 from dovtab.hosts.shell import commands
 from dovtab.hosts.shell.last_statement import refusal, split
 from dovtab.hosts.shell.output import NOT_WHOLE
+from dovtab.hosts.shell.words import visible
 from dovtab.hosts.status import OK, status_of, worst
 
 
@@ -67,6 +68,12 @@ class Script(commands.Shell):
     def handle_exception(self) -> None:
         error = sys.exception()
         self._note(error)
+        if isinstance(error, OSError) and self.stdout is not self._original_stdout:
+            # A disk that is full stays so: every prompt would fail to write what is left.
+            broken, self.stdout = self.stdout, self._original_stdout
+            self._out_colour()
+            with suppress(OSError):
+                broken.close()
         if self.interactive or error is None or isinstance(error, SystemExit):
             super().handle_exception()
             if self.is_cut_short:
@@ -82,7 +89,7 @@ class Script(commands.Shell):
     def told(self, error: BaseException) -> str:
         """What to say of it, in one line, with where in a script it was."""
         where, self._where = self._where, ""
-        why = " ".join(str(error).split())
+        why = visible(" ".join(str(error).split()))
         return f"{where}{why} ({NOT_WHOLE})" if self.is_cut_short else f"{where}{why}"
 
     def command_bail(self, cmd: list[str]) -> None:

@@ -126,6 +126,10 @@ class Shell(Script):
         return self._settings
 
     def process_unknown_args(self, args: list[str]) -> list[str] | None:
+        if args[0] == "tabs":
+            # apsw's has it as a mode of .mode's alone.
+            self.command_mode(args[:1])
+            return args[1:]
         modes = [name.removeprefix("output_") for name in dir(self) if name[:7] == "output_"]
         return self.given.take(args, modes)
 
@@ -152,7 +156,7 @@ class Shell(Script):
         # With NO_COLOR set, apsw's shell takes every option for -nocolour.
         no_colour = os.environ.pop("NO_COLOR", None)
         try:
-            if no_colour is not None:
+            if no_colour is not None or os.environ.get("TERM", "dumb") in ("", "dumb"):
                 self.command_colour(["off"])
             processed: tuple[str | None, list[str], list[str]] = super().process_args(args)
         finally:

@@ -14,7 +14,7 @@ from typing import Any
 
 from dovtab.engine.manifest import Manifest, Module, over_all
 from dovtab.hosts.shell import output
-from dovtab.hosts.shell.completion import Names, complete
+from dovtab.hosts.shell.completion import Names, complete, last_word
 from dovtab.hosts.shell.words import hanging
 from dovtab.resources import TABLES
 
@@ -117,11 +117,10 @@ class Shell(output.Shell):
         if self._names is None:
             self._names = self._all_names()
         before = self.typed + line[:end]
-        word = re.search(r"\w*\Z", token)
-        assert word is not None
+        begin = len(token) - len(last_word(token))
         found = complete(before, line[end:], self._names, lambda: theirs(line, token, beg, end))
         # To readline an alias and its dot are of the word.
-        return [token[: word.start()] + name for name in found]
+        return [token[:begin] + name for name in found]
 
     def complete_command(self, line: str, token: str, beg: int, end: int) -> list[str]:
         if re.match(r"\.(describe|schema|tables)\s", line):

@@ -15,7 +15,9 @@ from apsw.unicode import expand_tabs, text_width, text_width_substr
 
 MARK = "…"
 # What a terminal would obey, or not show: but for the end of a line.
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+CONTROL = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]"
+)
 
 
 def wrapped(cell: str, width: int, *, shorten: bool = False) -> list[str]:
@@ -37,13 +39,14 @@ def _between_words(line: str, width: int) -> Iterator[str]:
         yield line
         return
     made = ""
-    # The blanks between two words stay with the first.
-    for word in re.findall(r"\s*\S+\s*?(?=\s|\Z)|\s+\Z", line):
-        if made and width_of(made + word) > width:
-            yield made
-            made = word.removeprefix(" ")
-        else:
+    # Blanks go before their word; where a line begins with it, and at the end, nobody sees them.
+    for word in re.findall(r"\s*\S+", line):
+        if width_of(made + word) <= width:
             made += word
+            continue
+        if made:
+            yield made
+        made = word.lstrip()
     yield made
 
 
@@ -80,5 +83,5 @@ def visible(text: str) -> str:
     if text.isascii() and text.isprintable():
         return text
     text = text.replace("\r\n", "\n")
-    text = _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+    text = CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
     return expand_tabs(text) if "\t" in text else text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
 import stat
 import subprocess
@@ -86,11 +87,54 @@ def test_once_into_a_command(shell: Shell, tmp_path: Path) -> None:
     file = tmp_path / "sorted"
     said(shell, f".once '|sort -r > {file}'", "SELECT 1 UNION ALL SELECT 2")
     assert file.read_text() == "2\n1\n"
-    # One that has seen enough does no harm.
+    # One that has seen enough does no harm, and what is said next is done.
     many = "WITH n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 99999) SELECT i FROM n"
-    with pytest.raises(BrokenPipeError):
-        said(shell, ".once '|true'", many)
+    assert now_said(shell, ".once '|true'", many, "SELECT 1") == "1\n"
+    with pytest.raises(OnceError, match="exit 3: it ended with status 3"):
+        said(shell, ".once '|exit 3'", "SELECT 1")
     assert now_said(shell, "SELECT 1") == "1\n"
+
+
+def test_the_last_once_counts_and_commands_between_stay_done(
+    shell: Shell, tmp_path: Path
+) -> None:
+    first, second, third = (tmp_path / name for name in "abc")
+    printed = now_said(
+        shell,
+        *(f".once {first}", f".once {second}", "SELECT 1", "SELECT 2"),
+        *(f".once {first}", ".mode csv", "SELECT 3, 'a b'", "SELECT 4, 5"),
+        *(f".once {second}", f".output {third}", "SELECT 6", ".output", "SELECT 7"),
+    )
+    assert printed == "2\n4,5\n7\n"
+    assert [file.read_text() for file in (first, second, third)] == ["3,a b\n", "", "6\n"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no disk that is full")
+def test_a_full_disk_is_said_once_and_the_screen_is_there_again(shell: Shell) -> None:
+    shell.interactive = True
+    shell.stdin.write(".output /dev/full\nSELECT 1;\nSELECT 2;\n")
+    shell.stdin.seek(0)
+    shell.cmdloop()
+    assert shell.stderr.getvalue().count("No space left on device") == 1
+    assert "dovtab> 2" in shell.stdout.getvalue()
+
+
+@pytest.mark.parametrize("mode", ["list", "line", "csv", "html", "insert", "markdown", "tcl"])
+def test_a_terminal_obeys_nothing_that_is_in_a_row(
+    shell: Shell, mode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A Droplet's name is whatever somebody has called it."""
+    monkeypatch.setattr(shell.stdout, "isatty", lambda: True)
+    assert "\x1b[2J" not in now_said(shell, f".mode {mode}", "SELECT char(27) || '[2J' AS a")
+    monkeypatch.setattr(shell.stdout, "isatty", lambda: False)
+    if mode in ("list", "csv"):
+        assert "\x1b[2J" in now_said(shell, "SELECT char(27) || '[2J' AS a")
+
+
+def test_json_has_no_infinity(shell: Shell) -> None:
+    text = now_said(shell, ".mode json", "SELECT 9e999 AS a, -9e999 AS b, 1.5 AS c")
+    assert json.loads(text) == [{"a": float("inf"), "b": float("-inf"), "c": 1.5}]
+    assert "Infinity" not in text
 
 
 @pytest.mark.parametrize(

@@ -56,6 +56,28 @@ def test_every_word_is_there_and_whole(table, width, lines) -> None:  # type: ig
         assert not words(DRAWN.sub(" ", name)) - there
 
 
+# The name of an expression is its text, and a run of blanks is as wide as any word.
+LONG = st.sampled_from(
+    ["x" * 100, "n" * 30, "{" + "'a':1," * 40 + "}", '{"a":"%s"}' % ("y" * 120)]
+)
+BLANKS = st.sampled_from(["a" + " " * 100 + "b", " " * 90, "[WARN] " + "w " * 80 + "]"])
+
+
+@given(
+    st.lists(st.one_of(WORDS, LONG), min_size=1, max_size=3),
+    st.one_of(TEXTS, LONG, BLANKS, st.none()),
+    st.integers(4, 120),
+    st.sampled_from([BOX, COLUMNS]),
+)
+def test_whatever_the_width_there_is_something_to_read(names, value, width, lines) -> None:  # type: ignore[no-untyped-def]
+    text = shown(names, [[value] * len(names)], width, lines)
+    assert words(" ".join(names)) - words(DRAWN.sub(" ", text)) == Counter()
+    if text.startswith("╭"):
+        assert {text_width(line) for line in text.splitlines()} <= set(range(width + 1))
+    is_json = isinstance(value, str) and value.startswith('{"')
+    assert is_json or MARK not in text
+
+
 @given(tables(), st.integers(8, 140), st.sampled_from([BOX, ASCII]))
 def test_a_table_is_as_wide_as_the_terminal_at_most(table, width, lines) -> None:  # type: ignore[no-untyped-def]
     """And all its lines are as wide as each other: else it is no table."""
