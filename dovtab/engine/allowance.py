@@ -1,10 +1,11 @@
 """What to say of a statement that has made as many requests as it may.
 
 How many it takes is known in part: of a list that was begun, of a set in IN, of what a
-join was foreseen to ask for. More can always come to that, so it is "at least". It is said
-when the requests are used up, and not as soon as the first page of a list is known to be
-one of too many: nobody tells a table when its rows will not be wanted any more, by a LIMIT
-around it, an EXISTS, an inner loop that is left, or a program that stops reading.
+join was foreseen to ask for. More can come to that, and one list of all may take the place
+of many, so it is "about". It is said when the requests are used up, and not as soon as the
+first page of a list is known to be one of too many: nobody tells a table when its rows will
+not be wanted any more, by a LIMIT around it, an EXISTS, an inner loop that is left, or a
+program that stops reading.
 
 Pure. Source: https://sqlite.org/vtab.html#the_xclose_method
 """
@@ -30,7 +31,7 @@ def refusal(made: tuple[int, int, int], expected: int, allowed: int, key: str) -
         key: the column to bind.
 
     >>> print(refusal((500, 0, 0), 1240, 500, "droplet_id"))  # doctest: +NORMALIZE_WHITESPACE
-    requests made by this statement: 500 and it needs more than max_requests=500: at least
+    requests made by this statement: 500 and it needs more than max_requests=500: about
     1,240 (5 minutes of the quota). Allow them with max_requests=1300 (DOVTAB_MAX_REQUESTS,
     dovtab --max-requests 1300), or narrow it (WHERE droplet_id = ...)
     """
@@ -44,7 +45,7 @@ def refusal(made: tuple[int, int, int], expected: int, allowed: int, key: str) -
     needed = max(expected + queued, allowed + 1)
     if needed > allowed + 1:
         number = str(_round_up(needed * _SPARE))
-        known, allow = f": at least {needed:,} ({quota_time(needed)} of the quota)", "them"
+        known, allow = f": about {needed:,} ({quota_time(needed)} of the quota)", "them"
     else:
         number, known, allow = "N", "; how many is not known", "more"
     return (

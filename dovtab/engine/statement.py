@@ -31,6 +31,7 @@ class Statement:
         triggered: whether it has run a trigger.
         started_ns: nanoseconds, of `now`.
         requests, actions: how many it has made, and how many of them acted.
+        in_vain: how many were made beside those, to see whether fewer would do.
         queued: how many more its rows have asked for, to be made at COMMIT.
         outstanding: of what it has begun, how many requests more it is known to take.
         prefetch, held: what it is going to ask for, and what it has read.
@@ -59,6 +60,7 @@ class Statement:
         "cover_at",
         "covering",
         "held",
+        "in_vain",
         "left",
         "moments",
         "original",
@@ -85,6 +87,7 @@ class Statement:
         self.triggered = False
         self.started_ns = now()
         self.requests = 0
+        self.in_vain = 0
         self.actions = 0
         self.queued = 0
         self.outstanding = 0
@@ -155,7 +158,7 @@ class Statement:
             TooManyRequestsError: it would be one more than ``allowed``.
         """
         if self.requests + self.queued >= allowed:
-            made = self.requests, self.actions, self.queued
+            made = self.requests + self.in_vain, self.actions, self.queued
             # What was foreseen may have this one among it.
             known = max(self.requests + self.outstanding + 1, self.expected)
             raise TooManyRequestsError(refusal(made, known, allowed, key))

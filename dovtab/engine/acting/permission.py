@@ -13,7 +13,7 @@ from typing import TypeVar
 from dovtab.api.exchange import Request
 from dovtab.engine.account import Account
 from dovtab.engine.acting.lists import Lists
-from dovtab.engine.acting.posts import Post, Started
+from dovtab.engine.acting.posts import NOT_LOOKED_UP, Post, Started
 from dovtab.engine.acting.reach import Reach, Target
 from dovtab.engine.acting.targets import all_targets, tagged
 from dovtab.engine.interruption import not_sent, reporting_interruption
@@ -163,7 +163,7 @@ def rehearse(
         ArgumentError: it is not.
     """
     if isinstance(targets, str):
-        post.ended("dry-run", f"not looked up: {targets}")
+        post.ended("dry-run", f"{NOT_LOOKED_UP}{targets}")
         return
     ids = [post.parent] if post.parent is not None else sorted(post.targets or ())
     found = [_rehearsed(table, targets, id, locks=not waits) for id in ids]

@@ -21,6 +21,8 @@ KEPT = 10_000
 
 Outcome = Literal["sent", "inferred", "refused", "unknown", "dry-run"]
 Columns = tuple[Column, ...]
+# Begins what is said of a rehearsal that nobody could be asked about.
+NOT_LOOKED_UP = "not looked up: "
 WHAT_WAS_ASKED: Columns = (
     Column("type", "TEXT", "of the action"),
     Column("attributes", "TEXT", "a JSON object"),
@@ -250,6 +252,9 @@ class Posts:
         for _, post in new:
             if post.outcome == "sent" and not post.started:
                 counts[f"sent to no {post.table.noun}"] += 1
+            elif post.outcome == "dry-run" and (post.error or "").startswith(NOT_LOOKED_UP):
+                # It says nothing of whether the POST would go well.
+                counts[f"dry-run, {post.error}"] += 1
             else:
                 counts.update(str(one.outcome) for one in post.outcomes())
         return Counter(dict(sorted(counts.items())))

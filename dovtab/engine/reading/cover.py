@@ -100,6 +100,7 @@ class Cover:
         except Interrupted:
             raise
         except (DovtabError, _GivenUp):
+            statement.in_vain += self._paying.requests
             return
         finally:
             self._paying.end()
