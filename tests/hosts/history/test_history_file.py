@@ -489,7 +489,7 @@ def test_a_request_that_is_refused_is_one_line(
 ) -> None:
     simulator.fault(Fault("status", status=403, times=None))
     ran = run("--refresh", "history.db")
-    assert ran.returncode == 5
+    assert ran.returncode == 2
     (line,) = ran.stderr.splitlines()
     assert line.startswith("Error: history.db: GET /v2/actions?page=1&per_page=200: 403")
     assert list(tmp_path.glob("history*")) == []
