@@ -34,7 +34,7 @@ def said(db: apsw.Connection, sql: str) -> str:
 def test_of_a_list_it_is_known_after_its_first_page(fleet: Simulator, connect: Connect) -> None:
     error = said(connect(max_requests=3), "SELECT count(*) FROM droplet_actions(1)")
     assert error == (
-        "requests made by this statement: 3 and it needs more than max_requests=3: at least 10"
+        "requests made by this statement: 3 and it needs more than max_requests=3: about 10"
         " (a minute of the quota). Allow them with max_requests=11 (DOVTAB_MAX_REQUESTS,"
         " dovtab --max-requests 11), or narrow it (WHERE droplet_id = ...)"
     )
