@@ -20,12 +20,16 @@ two steps of `run`: a thread that was taken out of the list and not woken looks 
 itself, when its time is over, and whoever was interrupted takes his work back. A
 woken thread that finds nothing is idle again.
 
+A signal is for the program's own thread: in a program that is not Python's, such as a
+database server, its handler may be fit for no other.
+
 They are daemons: the program may end while a server is still thinking. None survives
 a fork: a child begins with no thread and no work.
 """
 
 from __future__ import annotations
 
+import signal
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -34,6 +38,10 @@ from collections.abc import Callable
 IDLE_SECONDS = 0.05
 
 Work = Callable[[], None]
+
+# What a thread does wrong comes to itself. Windows sends no signals.
+_OWN_FAULTS = {"SIGABRT", "SIGBUS", "SIGFPE", "SIGILL", "SIGSEGV", "SIGSYS", "SIGTRAP"}
+_OTHERS_SIGNALS = {s for s in signal.Signals if s.name not in _OWN_FAULTS}
 
 
 class Threads:
@@ -73,6 +81,8 @@ class Threads:
             return True
 
     def _work(self) -> None:
+        if hasattr(signal, "pthread_sigmask"):
+            signal.pthread_sigmask(signal.SIG_BLOCK, _OTHERS_SIGNALS)
         baton = threading.Lock()
         baton.acquire()
         while True:

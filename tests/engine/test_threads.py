@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import signal
 import subprocess
 import sys
 import threading
@@ -50,6 +51,15 @@ def test_a_thread_that_is_free_does_what_comes_next(threads: Threads) -> None:
     while (next_one := done(threads, nothing)) is not last:
         assert time.monotonic() < deadline
         last = next_one
+
+
+def test_a_thread_takes_no_signal_of_the_program_s(threads: Threads) -> None:
+    """But for what it does wrong itself."""
+    blocked: list[set[int]] = []
+    done(threads, lambda: blocked.append(set(signal.pthread_sigmask(signal.SIG_BLOCK, []))))
+    assert blocked[0] > {signal.SIGINT, signal.SIGTERM, signal.SIGALRM, signal.SIGUSR1}
+    assert signal.SIGSEGV not in blocked[0]
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
 
 
 def test_work_that_waits_for_other_work_does_not_keep_it_from_being_done(
