@@ -151,6 +151,8 @@ setup(
         "tqdm>=4.60",
     ],
     extras_require={
+        # What it needs besides comes from Debian: PL/Python, and there multicorn2 is built.
+        "postgres": [],
         "bench": [SHILLELAGH],
         "test": [
             "dbapi-compliance==1.15.0",

@@ -17,7 +17,7 @@ KEPT = 10_000
 
 REQUEST_COLUMNS = (
     Column("seq", "INTEGER", "the first is 1"),
-    Column("started_at", "TEXT", "RFC 3339"),
+    Column("started_at", "TEXT", "RFC 3339", time=True),
     Column("method", "TEXT", "GET or POST"),
     Column("path", "TEXT", "with its parameters"),
     Column("status", "INTEGER", "of HTTP; NULL: there was no answer"),

@@ -24,7 +24,7 @@ QUOTA_COLUMNS = (
     Column("limit", "INTEGER", "requests that it allows"),
     Column("used", "INTEGER", "by all processes of this user"),
     Column("remaining", "INTEGER", "requests that are left"),
-    Column("frees_at", "TEXT", "when the next can be sent; NULL: now"),
+    Column("frees_at", "TEXT", "when the next can be sent; NULL: now", time=True),
     Column("waited_seconds", "REAL", "by this connection"),
 )
 # What is shorter is not worth a line.

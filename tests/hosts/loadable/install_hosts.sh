@@ -5,8 +5,8 @@
 # PYTHON is any Python with pip; FOLDER gets all that does not come from Debian.
 set -euo pipefail
 
-PACKAGES="chromium libdbd-sqlite3-perl libsqlite3-tcl libsqliteodbc php-cli php-sqlite3 python3
-    python3-pyodbc python3-venv ruby ruby-sqlite3 sqlite3 tcl tcllib unixodbc"
+PACKAGES="chromium libdbd-sqlite3-perl libsqlite3-tcl libsqliteodbc php-cli php-sqlite3
+    postgresql-15 postgresql-plpython3-15 python3 python3-pyodbc python3-venv ruby ruby-sqlite3 sqlite3 tcl tcllib unixodbc"
 FROM_PIP="datasette==0.65.5 sqlite-utils==4.2.1"
 # What the examples of the data people's tools need, and dovtab itself but for its code.
 FRAMES="pandas==3.1.1 polars==2.1.0 pyarrow==26.0.1 duckdb==2.0.1 adbc-driver-sqlite==1.13.0
