@@ -28,6 +28,6 @@ def main(database: str, *contexts: str) -> int:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) < 2:
+    if len(sys.argv) < 2 or sys.argv[1].startswith("-"):
         sys.exit(f"usage: {sys.argv[0]} DATABASE [CONTEXT ...]")
     sys.exit(main(*sys.argv[1:]))

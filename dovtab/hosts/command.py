@@ -34,8 +34,8 @@ def main(argv: list[str] | None = None) -> int:
     args = list(sys.argv[1:] if argv is None else argv)
     _open_closed_streams()
     option = args[0].lstrip("-") if args and args[0].startswith("-") else ""
-    if option == "help" and len(args) == 2:
-        return _answer(partial(_page, args[1]), is_long=True)
+    if option == "help" and len(args) > 1:
+        return _answer(partial(_page, args[1:]), is_long=True)
     if option in ANSWERS:
         return _answer(ANSWERS[option])
     if option == "hub":
@@ -69,7 +69,10 @@ def _open_closed_streams() -> None:
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115
 
 
-def _page(topic: str) -> str:
+def _page(asked: list[str]) -> str:
+    (topic, *others) = asked
+    if others:
+        raise SettingsError("--help takes one topic, or none")
     if topic == "exit":
         return status.listed()
     from dovtab.hosts.help import page

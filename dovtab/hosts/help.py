@@ -36,7 +36,8 @@ def page(topic: str, width: int | None) -> str:
         SettingsError: there is no such topic.
     """
     if topic not in topics():
-        raise SettingsError(f"there is no help on '{topic}'; there is on {', '.join(topics())}")
+        there = ", ".join([*topics(), "exit"])
+        raise SettingsError(f"there is no help on '{topic}'; there is on {there}")
     text = (FOLDER / f"{topic}.md").read_text(encoding="utf-8")
     return rendered(text, min(width or _WIDEST, _WIDEST))
 

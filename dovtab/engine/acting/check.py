@@ -19,6 +19,8 @@ from dovtab.engine.reading.values import SqlValue, integer
 from dovtab.errors import ArgumentError
 from dovtab.resources import ActionType, Acts, Attribute, ByTag, Kind, Members, Table
 
+# A letter more, less or wrong: what is only alike, as restart and restore, is another thing.
+_ALIKE = 0.8
 # https://docs.digitalocean.com/reference/api/digitalocean/#tag/Tags
 _TAG = re.compile(r"[A-Za-z0-9_\-:]{1,255}")
 _KIND_WORDS: dict[Kind, str] = {
@@ -101,7 +103,7 @@ def positive_id(name: str, value: SqlValue) -> int:
 def _action_type(acts: Acts, value: SqlValue) -> ActionType:
     if isinstance(value, str) and value in acts.types:
         return acts.types[value]
-    near = nearest(value, acts.types, 0.6) if isinstance(value, str) else None
+    near = nearest(value, acts.types, _ALIKE) if isinstance(value, str) else None
     hint = f": did you mean {near}?" if near else ""
     raise ArgumentError(
         f"type must be one of {', '.join(acts.types)}, not {shown(value)}{hint}"

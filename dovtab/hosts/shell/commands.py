@@ -33,8 +33,11 @@ class Shell(tables.Shell):
         super().process_command(f".{self._meant(word)}{rest}")
 
     def get_line(self, prompt: str = "") -> str | None:
-        line: str | None = super().get_line(prompt)
         is_first = prompt == self.prompt
+        if is_first and self._db is not None and self._db.in_transaction:
+            # As psql has it: something is not committed.
+            prompt = prompt.replace("> ", "*> ")
+        line: str | None = super().get_line(prompt)
         if line is not None and self.interactive and is_first and _WITHOUT_DOT.match(line):
             return "." + line.strip().rstrip(";").rstrip().lower()
         return line

@@ -28,6 +28,14 @@ USAGE = "once ?--bom? FILE | '|COMMAND' | -x | -e | -w"
 _PROGRAMS = {"-x": ("csv", ".csv"), "-e": ("", ".txt"), "-w": ("html", ".html")}
 
 
+# What the end of a file's name says of it.
+_MODES = {
+    **{f".{mode}": mode for mode in ("csv", "html", "json", "jsonl", "parquet")},
+    ".md": "markdown",
+    ".tsv": "tabs",
+}
+
+
 class OnceError(DovtabError):
     """It cannot be written there."""
 
@@ -61,7 +69,7 @@ def destination(words: Sequence[str]) -> Destination:
         OnceError: they mean nothing.
 
     >>> destination(["--bom", "a.csv"])
-    Destination(mode='', path=PosixPath('a.csv'), command='', suffix='', bom=True)
+    Destination(mode='csv', path=PosixPath('a.csv'), command='', suffix='', bom=True)
     >>> destination(["|less"]).command
     'less'
     """
@@ -77,8 +85,7 @@ def destination(words: Sequence[str]) -> Destination:
     name = others[0]
     if name.startswith("|"):
         return Destination(command=name[1:])
-    mode = "parquet" if name.lower().endswith(".parquet") else ""
-    return Destination(mode, Path(name), bom=bom)
+    return Destination(_MODES.get(Path(name).suffix.lower(), ""), Path(name), bom=bom)
 
 
 class Once:

@@ -58,8 +58,8 @@ class Shell(apsw_shell.Shell):
 
     def __init__(self, **options: Any) -> None:
         self._once: Once | None = None
-        # The stream, the mode and whether names come first, as they were.
-        self._before_once: tuple[TextIO, Any, bool]
+        # The stream, the mode and whether names come first, and the separator, as they were.
+        self._before_once: tuple[TextIO, Any, bool, str]
         self._explains: int | None = None
         self._lines_printed, self._prints_rows = 0, False
         self._was_told_of_mark = False
@@ -190,7 +190,8 @@ class Shell(apsw_shell.Shell):
     def command_once(self, cmd: list[str]) -> None:
         """once ?OPTION? FILE: Sends the rows of the next statement to a file
 
-        As Parquet, if its name ends with .parquet. '|COMMAND' is the input of a command,
+        As its name ends: .csv, .tsv, .json, .jsonl, .md, .html or .parquet, with the columns'
+        names; else in the mode that is set. '|COMMAND' is the input of a command,
         and -x, -e or -w without a name the desktop's program for CSV, text or HTML. --bom
         begins with a byte order mark.
         """
@@ -199,7 +200,10 @@ class Shell(apsw_shell.Shell):
 
         once = Once(destination(cmd), self.encoding[0])
         self._end_once()
-        self._once, self._before_once = once, (self.stdout, self.output, self.header)
+        self._once, self._before_once = (
+            once,
+            (self.stdout, self.output, self.header, self.separator),
+        )
         self.stdout = once.stream
         self._out_colour()
         if self._once.to.is_parquet:
@@ -221,6 +225,8 @@ class Shell(apsw_shell.Shell):
     def command_output(self, cmd: list[str]) -> None:
         """output ?FILENAME?: Send output to FILENAME (or stdout)"""
         self._end_once()
+        if cmd and cmd[0].lower().endswith(".parquet"):
+            raise self.Error("Parquet is for the rows of one statement: .once FILE.parquet")
         super().command_output(cmd or ["stdout"])
 
     def process_complete_line(self, command: str) -> None:
@@ -250,10 +256,10 @@ class Shell(apsw_shell.Shell):
         once, self._once = self._once, None
         if once is None:
             return
-        self.stdout, output, header = self._before_once
+        self.stdout, output, header, separator = self._before_once
         self._out_colour()
         if once.to.mode:
-            self.output, self.header = output, header
+            self.output, self.header, self.separator = output, header, separator
         once.close()
 
 

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Never, TextIO
 
+from dovtab.engine.manifest import POSTS
 from dovtab.engine.statement import Statement, now
 
 if TYPE_CHECKING:
@@ -49,6 +50,8 @@ class Progress:
         logged: bool = False,
     ) -> None:
         self.asks = asks
+        # The table that has more of it, as long as anybody can ask.
+        self.see = POSTS
         self._clock = clock
         self._stream = stream
         self._draws = draws
@@ -112,7 +115,7 @@ class Progress:
                 self._bar = None
         if outcomes:
             told = ", ".join(f"{count} {outcome}" for outcome, count in outcomes.items())
-            self.write(f"actions: {told}; see dovtab_posts\n")
+            self.write(f"actions: {told}; see {self.see}\n")
 
     def _new(self, age: float) -> tqdm[Never]:
         # Few statements take so long, and the import takes a while itself.

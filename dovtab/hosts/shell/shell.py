@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import apsw
 
 from dovtab.api.settings import Settings, resolve
-from dovtab.engine.manifest import Manifest
+from dovtab.engine.manifest import LOG, Manifest
 from dovtab.engine.session import Session
 from dovtab.hosts.apsw.connection import Checks, attach
 from dovtab.hosts.apsw.opening import naming
@@ -137,6 +137,10 @@ class Shell(Script):
         """Who shows how far a statement is, and what is logged meanwhile if that is wanted."""
         verbose = self.given.is_verbose
         progress = Progress(sys.stderr, draws=draws, asks=asks, logged=verbose)
+        settings = self.resolve()
+        if not (self.interactive or self._demo or settings.dry_run or settings.log is None):
+            # What this connection has asked for is gone with it.
+            progress.see = LOG
         if verbose:
             # It takes a while to import.
             from dovtab.hosts.shell.verbose import Lines, shown

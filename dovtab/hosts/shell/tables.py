@@ -45,6 +45,7 @@ WHERE t.type IN ('table', 'view') AND t.name NOT LIKE 'sqlite_%' AND c.name = ?"
 _NAMED = """
 SELECT name FROM pragma_table_list WHERE name NOT LIKE 'sqlite_%'
 UNION SELECT schema || '.' || name FROM pragma_table_list WHERE name NOT LIKE 'sqlite_%'"""
+_AMBIGUOUS = re.compile(r"ambiguous column name: (\w+)\Z")
 _NOT_THERE = re.compile(r"no such (table|column|function): ((?:\w+\.)*\w+)\Z")
 
 
@@ -169,9 +170,13 @@ class Shell(output.Shell):
     def _query_details(self, sql: str, bindings: Any) -> Any:
         details = super()._query_details(sql, bindings)
         found = _NOT_THERE.match(details.error_text or "")
-        if found is None:
+        twice = _AMBIGUOUS.match(details.error_text or "")
+        if found is not None:
+            told = self._no_such(found[1], found[2])
+        elif twice is not None and (having := self._tables_with(twice[1])):
+            told = f"{twice[0]}; say {' or '.join(f'{t}.{twice[1]}' for t in having)}"
+        else:
             return details
-        told = self._no_such(found[1], found[2])
         error = type(details.exception)(told)
         return dataclasses.replace(details, error_text=told, exception=error)
 

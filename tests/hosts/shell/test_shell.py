@@ -318,23 +318,23 @@ def test_at_a_prompt_control_c_stops_what_waits(fleet: Simulator) -> None:
     )
     try:
         prompt.expect('Enter ".help" for instructions')
-        prompt.expect("dovtab> ")
+        prompt.expect(r"dovtab\*?> ")
         prompt.sendline("SELECT count(*) FROM droplet_actions WHERE droplet_id = 1;")
         while not fleet.requests:
             prompt.expect(pexpect.TIMEOUT, timeout=0.05)
         prompt.sendintr()
         prompt.expect(r"\^C")
-        prompt.expect("dovtab> ")
+        prompt.expect(r"dovtab\*?> ")
         prompt.sendline("SELECT 40 + 2;")
         prompt.expect("│ +42 +│")
         prompt.sendline(f"BEGIN; {REBOOT};")
-        prompt.expect("dovtab> ")
+        prompt.expect(r"dovtab\*?> ")
         prompt.sendline(
             "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c) SELECT max(n) FROM c;"
         )
         prompt.expect(pexpect.TIMEOUT, timeout=0.3)
         prompt.sendintr()
-        prompt.expect("dovtab> ")
+        prompt.expect(r"dovtab\*?> ")
         prompt.sendline(".exit")
         prompt.expect("1 action was never sent: the transaction was not committed")
         prompt.expect(pexpect.EOF)

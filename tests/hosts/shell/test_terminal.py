@@ -33,8 +33,10 @@ def columns(request: pytest.FixtureRequest) -> int:
 
 
 def prompts(count: int) -> Callable[[str], bool]:
+    # With a star where something is not committed.
+    shown = re.compile(r"^dovtab demo\*?>", re.M)
     return lambda text: (
-        len(re.findall(r"^dovtab demo>", text, re.M)) >= count and text.endswith("dovtab demo>")
+        len(shown.findall(text)) >= count and bool(re.search(shown.pattern + r"\Z", text, re.M))
     )
 
 
@@ -72,6 +74,9 @@ def test_a_session(opened: Open, columns: int) -> None:
     assert len(times) == 2
     assert re.search(r"^`--SCAN droplets VIRTUAL TABLE INDEX 0:GET /v2/droplets/", text, re.M)
     assert re.search(r"│ +1 │ +3164444 │ NULL +│ reboot │ NULL +│ NULL +│", text)
+    # That it is not committed is seen at the prompt.
+    assert "\ndovtab demo*> SELECT * FROM dovtab_plan;" in text
+    assert "\ndovtab demo> INSERT" in text
     # An error is broken between words.
     error = text[text.index("POST /v2/droplets/1/actions: 404") :].partition("\ndovtab demo>")[
         0
