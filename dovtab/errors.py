@@ -19,6 +19,8 @@
 
 The message is what the SQL user reads: one line, with what failed, the API's
 own words, the request id, and what to do. No message ever holds a token.
+
+An error goes whole from one process to another: pickled, it keeps its attributes and notes.
 """
 
 from __future__ import annotations
@@ -36,6 +38,23 @@ class DovtabError(Exception):
     """
 
     outcome: Literal["refused", "unknown"] | None = None
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # An exception is made anew of its message alone, and some of ours want more.
+        return _again, (type(self), self.args), self.__dict__.copy()
+
+    def about(self, account: str) -> DovtabError:
+        """The same error of one account among several, which the message names.
+
+        Another object: whoever waits for the same answer has this one, too.
+        """
+        told = _again(type(self), (f"account '{account}': {self}",))
+        told.__dict__.update(self.__dict__)
+        return told
+
+
+def _again(kind: type[DovtabError], arguments: tuple[object, ...]) -> DovtabError:
+    return kind.__new__(kind, *arguments)
 
 
 class SettingsError(DovtabError):

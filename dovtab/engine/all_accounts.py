@@ -151,10 +151,7 @@ def _next(account: str, pages: Iterator[list[Row]]) -> list[Row] | None:
     try:
         return next(pages, None)
     except (APIError, AnswerError, NetworkError) as error:
-        # Not the same one: it may be another statement's, too.
-        told = type(error).__new__(type(error), f"account '{account}': {error}")
-        told.__dict__.update(error.__dict__)
-        raise told from None
+        raise error.about(account) from None
 
 
 def _may_be(account: str, value: Value) -> bool:
