@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 
 from dovtab.api.clock import Clock, SystemClock
 from dovtab.api.contexts import all_contexts, context_names, variable_of
+from dovtab.api.credentials import token_of
 from dovtab.api.settings import Settings
 from dovtab.engine.account import Account
 from dovtab.engine.history.reading import Reading
@@ -23,7 +24,8 @@ from dovtab.engine.quota_waits import ToldWaits
 from dovtab.engine.session import Observer
 from dovtab.engine.statement import Statement
 from dovtab.errors import DovtabError, SettingsError
-from dovtab.hosts.history_file import HistoryFile, Written
+from dovtab.hosts.history_file import HistoryFile
+from dovtab.hosts.history_store import HistoryStore, Written
 from dovtab.hosts.run_alone import run_alone
 from dovtab.hosts.status import OK, status_of, worst
 from dovtab.resources import DROPLET_ACTIONS
@@ -86,31 +88,54 @@ def refresh(
     """
     if not path or path.startswith((":", "file:")):
         raise SettingsError(f"a history is kept in a file, and {path or 'nothing'!r} is none")
-    name, clock = account or account_name(settings), clock or SystemClock()
-    statement = Statement(reads=True)
-    api = _account(settings, statement, clock, observer)
-    api.shared()  # Without a token nothing is made.
+    token_of(settings)  # Without one nothing is made.
     with (
         run_alone(path, settings.max_wait_seconds),
         closing(HistoryFile(path, DROPLET_ACTIONS)) as file,
     ):
-        known = file.known(name)
-        reading = Reading(DROPLET_ACTIONS, api, statement, name, known, file.gather, full=full)
-        other = file.name_of(reading.source)
-        if other not in (None, name) and not known.listed:
-            raise SettingsError(
-                f"{path}: it has this account as '{other}', and would have it twice: go on with"
-                f" that name (--context NAME, account=)"
-            )
-        began_at, whole_at = rfc3339(clock.time()), None
-        try:
-            reading.run()
-            whole_at = began_at
-            written = _write(file, reading, whole_at)
-        except (DovtabError, KeyboardInterrupt) as ending:
-            if whole_at is None or isinstance(ending, KeyboardInterrupt):
-                _note(ending, _kept(file, reading, whole_at, full=full))
-            raise
+        return bring_up_to_date(
+            file, path, settings, account=account, full=full, clock=clock, observer=observer
+        )
+
+
+def bring_up_to_date(
+    store: HistoryStore,
+    path: str,
+    settings: Settings,
+    *,
+    account: str | None = None,
+    full: bool = False,
+    clock: Clock | None = None,
+    observer: Observer | None = None,
+) -> Refreshed:
+    """The same for whatever a history is kept in; nobody else may write there meanwhile.
+
+    Args:
+        path: what errors call it.
+
+    Raises:
+        SettingsError, DovtabError: as `refresh`.
+    """
+    name, clock = account or account_name(settings), clock or SystemClock()
+    statement = Statement(reads=True)
+    api = _account(settings, statement, clock, observer)
+    known = store.known(name)
+    reading = Reading(DROPLET_ACTIONS, api, statement, name, known, store.gather, full=full)
+    other = store.name_of(reading.source)
+    if other not in (None, name) and not known.listed:
+        raise SettingsError(
+            f"{path}: it has this account as '{other}', and would have it twice: go on with"
+            f" that name (--context NAME, account=)"
+        )
+    began_at, whole_at = rfc3339(clock.time()), None
+    try:
+        reading.run()
+        whole_at = began_at
+        written = _write(store, reading, whole_at)
+    except (DovtabError, KeyboardInterrupt) as ending:
+        if whole_at is None or isinstance(ending, KeyboardInterrupt):
+            _note(ending, _kept(store, reading, whole_at, full=full))
+        raise
     return Refreshed(
         name,
         written.new,
@@ -226,22 +251,22 @@ def _account(
     return account
 
 
-def _kept(file: HistoryFile, reading: Reading, whole_at: str | None, *, full: bool) -> str:
+def _kept(store: HistoryStore, reading: Reading, whole_at: str | None, *, full: bool) -> str:
     """Keep what a run has read that was cut short; gives how far it is."""
-    if not file.has_gathered:
+    if not store.has_gathered:
         return "nothing new was read"
-    file.patience_seconds = HURRY_SECONDS
+    store.patience_seconds = HURRY_SECONDS
     try:
-        listed = _write(file, reading, whole_at).listed
+        listed = _write(store, reading, whole_at).listed
     except SettingsError as error:
         return f"what was read is lost: {error}"
     far = f"{listed:,} of {max(reading.survey.total, listed):,} actions are there"
     return far if full else f"{far}, the next run goes on"
 
 
-def _write(file: HistoryFile, reading: Reading, whole_at: str | None) -> Written:
+def _write(store: HistoryStore, reading: Reading, whole_at: str | None) -> Written:
     survey = reading.survey
-    return file.write(
+    return store.write(
         reading.name, reading.source, gone=survey.gone, whole_at=whole_at, total=survey.total
     )
 

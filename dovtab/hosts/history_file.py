@@ -14,13 +14,13 @@ import time
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
 
 import apsw
 
 from dovtab.engine.history.reading import Known
 from dovtab.errors import SettingsError
 from dovtab.hosts.history_sql import HistorySql
+from dovtab.hosts.history_store import Written
 from dovtab.resources import Row, Table
 
 # How long a COMMIT waits for those who read the file.
@@ -28,21 +28,6 @@ BUSY_SECONDS = 60.0
 _LOOK_AGAIN_SECONDS = 0.02
 # Of each its place in the primary key.
 _COLUMNS = "SELECT name, pk FROM pragma_table_xinfo(?, 'main')"
-
-
-class Written(NamedTuple):
-    """What a transaction has brought into the history of an account.
-
-    Attributes:
-        new, ended: rows that it did not have, and that it had in progress.
-        rows: how many it has now.
-        listed: how many it knows to be in the account's list, those that are no rows too.
-    """
-
-    new: int
-    ended: int
-    rows: int
-    listed: int
 
 
 class HistoryFile:

@@ -11,7 +11,7 @@ FROM_PIP="datasette==0.65.5 sqlite-utils==4.2.1"
 # What the examples of the data people's tools need, and dovtab itself but for its code.
 FRAMES="pandas==3.1.1 polars==2.1.0 pyarrow==26.0.1 duckdb==2.0.1 adbc-driver-sqlite==1.13.0
     jupysql==0.11.1 ipython==9.18.1 sqlalchemy==2.1.9 apsw!=3.54.0.0,!=3.54.1.0 httpx orjson
-    PyYAML tqdm"
+    PyYAML tqdm dask[dataframe,distributed]==2026.8.0 pytest hypothesis"
 # The version of SQLAlchemy that Superset still has.
 OLD="sqlalchemy==1.4.54 pytest apsw!=3.54.0.0,!=3.54.1.0 httpx orjson PyYAML tqdm"
 FROM_NPM=better-sqlite3@12.11.1

@@ -1,0 +1,1 @@
+"""The rows as Arrow has them, and a history in Parquet files; for those who have pyarrow."""
