@@ -154,6 +154,8 @@ setup(
         # What it needs besides comes from Debian: PL/Python, and there multicorn2 is built.
         "postgres": [],
         "bench": [SHILLELAGH],
+        # Many accounts as data frames, and histories as Parquet files.
+        "dask": ["dask[dataframe,distributed]>=2025.7", "pyarrow>=16"],
         "test": [
             "dbapi-compliance==1.15.0",
             "hypothesis>=6.100",

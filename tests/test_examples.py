@@ -17,7 +17,7 @@ from dovtab.simulator import Fault, Rules, Simulator, inventory
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 TESTED = {"rebooted_twice.sql", "failed_backups.sql", "running_now.sql", "snapshot_team.py", "keep_history.py", "snapshot_once.sql", "shut_down_team.sql", "resize_team.sql"}  # fmt: skip
-TESTED_IN_TOOLS = {"in_pandas.py", "in_polars.py", "in_duckdb.py", "in_jupyter.ipy"}
+TESTED_IN_TOOLS = {"in_pandas.py", "in_polars.py", "in_duckdb.py", "in_jupyter.ipy", "history_of_accounts.py"}  # fmt: skip
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 

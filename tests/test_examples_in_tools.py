@@ -49,7 +49,7 @@ def run(simulator: Simulator, tmp_path: Path) -> Run:
         db.execute("CREATE TABLE inventory(droplet_id INTEGER PRIMARY KEY, name, team)")
         db.executemany("INSERT INTO inventory VALUES (?, ?, ?)", inventory(simulator.account))
     db.close()
-    environment = os.environ | {
+    own = {
         "DIGITALOCEAN_API_URL": simulator.url,
         "DIGITALOCEAN_TOKEN": simulator.token,
         # Beside the package lie its entry points.
@@ -62,7 +62,7 @@ def run(simulator: Simulator, tmp_path: Path) -> Run:
         ran = subprocess.run(
             [TOOLS / program, *arguments],
             cwd=tmp_path,
-            env=environment,
+            env=os.environ | own,
             capture_output=True,
             encoding="utf-8",
             timeout=100,
@@ -96,6 +96,33 @@ def test_duckdb(simulator: Simulator, teams: dict[int, str], run: Run) -> None:
     shown = re.findall(r"│ ([-\d]+) │ (\w+) +│ +(\d+) │", printed)
     assert shown
     assert all(days[day, team] == int(count) for day, team, count in shown)
+
+
+def test_parquet_and_duckdb(
+    simulator: Simulator, teams: dict[int, str], run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One account is another token's of the same Droplets, and is counted as another."""
+    monkeypatch.setenv("DIGITALOCEAN_TOKEN_PROD_EU", simulator.token)
+    other = simulator.add_account("token-of-staging")
+    for id in teams:
+        other.add_action(id, "reboot", started_at="2019-02-03T04:05:06Z")
+    monkeypatch.setenv("DIGITALOCEAN_TOKEN_STAGING", "token-of-staging")
+    example = str(ROOT / "examples/history_of_accounts.py")
+    arguments = ("python", "-W", "error", example, "history", "fleet.db", "prod-eu", "staging")
+    printed = run(*arguments)
+    assert re.search(rf"staging +{len(teams)} +0 +{len(teams)} +0 +1\n", printed)
+    counts = Counter(
+        (a.started_at[:7], teams[a.resource_id]) for a in actions(simulator, teams)
+    )
+    counts |= Counter(("2019-02", team) for team in teams.values())
+    shown = re.findall(r"│ ([-\d]+) +│ (\w+) +│ +(\d+) │", printed)
+    assert f"{len(counts)} rows" in printed
+    assert ("2019-02", "data") in counts
+    assert shown
+    assert all(counts[month, team] == int(count) for month, team, count in shown)
+    again = run(*arguments)
+    assert re.search(rf"staging +0 +0 +{len(teams)} +0 +1\n", again)
+    assert re.findall(r"│ ([-\d]+) +│ (\w+) +│ +(\d+) │", again) == shown
 
 
 def test_jupysql(simulator: Simulator, teams: dict[int, str], run: Run) -> None:

@@ -176,7 +176,8 @@ def test_the_reference_is_below_the_readme() -> None:
 
 
 def test_every_block_is_of_a_kind_that_runs() -> None:
-    hosts = {"bash", "ini", "java", "js", "perl", "php", "ruby", "tcl", "go", "pgsql"}
+    # Those of Dask: tests/hosts/frames/test_dask_help.py.
+    hosts = {"dask", "bash", "ini", "java", "js", "perl", "php", "ruby", "tcl", "go", "pgsql"}
     assert {kind for kind, _ in BLOCKS} == {"console", "sh", "sql", "python"} | hosts
     assert ALL.count("```") == 2 * len(BLOCKS)
 
