@@ -16,9 +16,9 @@ from typing import NamedTuple
 from dovtab.simulator.catalogue import REGIONS, region_body
 
 FIRST_DROPLET, FIRST_IMAGE, FIRST_ACTION = 30_000, 9_000_000, 2_000_000_000
-NEWEST = datetime(2026, 6, 1, tzinfo=UTC)
-# 600 actions take a week.
-APART = timedelta(seconds=1008)
+NEWEST = datetime(2026, 5, 31, 12, tzinfo=UTC)
+# Seconds: 600 actions take a week.
+APART = 1008
 # Of the newest so many are in progress.
 RUNNING = 2
 # One in five of a Droplet's actions is of each type.
@@ -28,11 +28,16 @@ REGION_TEXTS = {slug: json.dumps(region_body(slug), separators=(",", ":")) for s
 
 
 class Account(NamedTuple):
-    """How many Droplets, how many actions each of them has, and how many images have."""
+    """How many Droplets, how many actions each of them has, and how many images have.
+
+    Attributes:
+        apart: seconds between two actions.
+    """
 
     droplets: int
     each: int
     of_images: int = 0
+    apart: int = APART
 
     @classmethod
     def read(cls, text: str) -> Account:
@@ -42,10 +47,10 @@ class Account(NamedTuple):
             ValueError: it is none.
 
         >>> Account.read(str(Account(20, 3, 940)))
-        Account(droplets=20, each=3, of_images=940)
+        Account(droplets=20, each=3, of_images=940, apart=1008)
         """
-        droplets, each, of_images = map(int, text.split("-"))
-        return cls(droplets, each, of_images)
+        droplets, each, of_images, *apart = map(int, text.split("-"))
+        return cls(droplets, each, of_images, *apart[:1])
 
     def __str__(self) -> str:
         return "-".join(map(str, self))
@@ -98,7 +103,7 @@ class Account(NamedTuple):
         resource, number = owner or (FIRST_IMAGE + place, 0)
         type = TYPES[(self.each - 1 - number) % len(TYPES)] if owner else "transfer"
         slug = SLUGS[resource % len(SLUGS)]
-        at = started(place)
+        at = started(place, self.apart)
         ended = "null" if running else f'"{at + timedelta(seconds=9):%Y-%m-%dT%H:%M:%SZ}"'
         return (
             f'{{"id":{FIRST_ACTION + self.total - place},'
@@ -109,6 +114,6 @@ class Account(NamedTuple):
         )
 
 
-def started(place: int) -> datetime:
+def started(place: int, apart: int = APART) -> datetime:
     """When the action of that place was started."""
-    return NEWEST - place * APART
+    return NEWEST - timedelta(seconds=place * apart)

@@ -15,6 +15,11 @@ import sys
 UNIT = 1 if sys.platform == "darwin" else 1024
 
 
+def peak() -> int:
+    """This process's own, until now."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * UNIT
+
+
 def scan(actions: int, url: str) -> int:
     """The peak after a scan of that account, in this process."""
     from benchmarks.questions import account_of
@@ -25,7 +30,7 @@ def scan(actions: int, url: str) -> int:
     contestant.close()
     if counted != actions:
         raise ValueError(f"{counted} rows, not {actions}")
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * UNIT
+    return peak()
 
 
 def main(arguments: list[str]) -> None:

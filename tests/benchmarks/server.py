@@ -1,7 +1,7 @@
 """The API's pages, as fast as they can be sent: what is measured is who asks.
 
 It runs as a process of its own, so that its work is in nobody's account. The URL says
-how slow it is and which account it has: ``/50/1000-20-0/v2/actions`` answers after 50
+how slow it is and which account it has: ``/50/1000-20-0-1008/v2/actions`` answers after 50
 milliseconds for 1,000 Droplets with 20 actions each, and none of images. Pages are
 rendered once, and an answer is one write.
 
