@@ -40,6 +40,8 @@ def test_the_last_line_of_the_setup_sets_it_up(server: Server) -> None:
             done = subprocess.run(
                 ["bash", "-c", f"set -o pipefail; {line}"],
                 env=environment,
+                # Python looks for modules in the folder that it is started in, first.
+                cwd=server.folder,
                 capture_output=True,
                 text=True,
             )
