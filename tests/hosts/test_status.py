@@ -187,12 +187,13 @@ def test_of_a_script_that_goes_on_the_worst_counts(run: Run) -> None:
 def test_of_several_accounts_the_worst_counts(
     run: Run, simulator: Simulator, tmp_path: Path
 ) -> None:
-    """One cannot be reached now, the token of the other is none, or the file has another's."""
+    """One answers nonsense now, the token of the other is none, or the file has another's."""
     simulator.account.add_token("of-a", label="a")
     both = {"DIGITALOCEAN_TOKEN_A": "of-a", "DIGITALOCEAN_TOKEN_B": "of-nobody"}
     only = {"DIGITALOCEAN_TOKEN_A": "of-a"}
     for tokens, ended in ((only, status.UNANSWERED), (both, status.CANNOT_START)):
-        simulator.fault(Fault(kind="status", status=500, times=4))
+        # No answer of the API's: nobody asks again, and waits before that.
+        simulator.fault(Fault(kind="malformed_json"))
         assert run("--all-contexts", "--refresh", "h.db", **tokens).returncode == ended
     assert run("--all-contexts", "--refresh", "h.db", **only).returncode == status.OK
     config = tmp_path / "config.yaml"
