@@ -113,6 +113,7 @@ def test_what_a_column_saves_is_what_the_plan_says(shell: Shell) -> None:
             assert f" {column}=" not in told
         else:
             assert told.endswith(f"INDEX 0:{request}")
+            assert request.endswith(f" {column}=")
 
 
 def test_all_accounts_are_described_too(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
