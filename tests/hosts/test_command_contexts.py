@@ -16,14 +16,6 @@ IDS = "SELECT id FROM droplet_actions WHERE droplet_id = 1 AND id > 101 ORDER BY
 
 
 @pytest.fixture
-def fleet(simulator: Simulator) -> Simulator:
-    simulator.account.add_droplet(droplet_id=1)
-    for id in (101, 102, 103):
-        simulator.account.add_action(1, id=id)
-    return simulator
-
-
-@pytest.fixture
 def run(fleet: Simulator) -> Run:
     def run_command(*arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
         environment = os.environ | {"DIGITALOCEAN_API_URL": fleet.url} | more

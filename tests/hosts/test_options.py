@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import subprocess
-import sys
 from collections.abc import Callable
 
 import pytest
@@ -91,22 +89,11 @@ def test_an_option_with_its_value_after_the_database_is_no_comment() -> None:
 
 
 @pytest.fixture
-def run(simulator: Simulator) -> Callable[..., subprocess.CompletedProcess[str]]:
+def run(
+    simulator: Simulator, run: Callable[..., subprocess.CompletedProcess[str]]
+) -> Callable[..., subprocess.CompletedProcess[str]]:
     simulator.account.add_droplet(droplet_id=1)
-    environment = os.environ | {
-        "DIGITALOCEAN_API_URL": simulator.url,
-        "DIGITALOCEAN_TOKEN": simulator.token,
-    }
-
-    def run_command(*arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "dovtab", *arguments],
-            env=environment,
-            capture_output=True,
-            encoding="utf-8",
-        )
-
-    return run_command
+    return run
 
 
 def test_the_command_takes_them(

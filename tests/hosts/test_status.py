@@ -24,27 +24,10 @@ COMMAND = [sys.executable, "-m", "dovtab"]
 
 
 @pytest.fixture
-def run(simulator: Simulator, tmp_path: Path) -> Run:
+def run(simulator: Simulator, run: Run) -> Run:
     for id in (1, 2):
         simulator.account.add_droplet(droplet_id=id)
-    environment = os.environ | {
-        "DIGITALOCEAN_API_URL": simulator.url,
-        "DIGITALOCEAN_TOKEN": simulator.token,
-    }
-
-    def run_command(
-        *arguments: str, input: str = "", **more: str
-    ) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [*COMMAND, *arguments],
-            env=environment | more,
-            input=input,
-            capture_output=True,
-            encoding="utf-8",
-            cwd=tmp_path,
-        )
-
-    return run_command
+    return run
 
 
 @pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)

@@ -13,14 +13,6 @@ from dovtab.simulator import Simulator
 
 
 @pytest.fixture
-def fleet(simulator: Simulator) -> Simulator:
-    simulator.account.add_droplet(droplet_id=1)
-    for id in (101, 102, 103):
-        simulator.account.add_action(1, id=id)
-    return simulator
-
-
-@pytest.fixture
 def shell(fleet: Simulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shell]:
     monkeypatch.setenv("DIGITALOCEAN_API_URL", fleet.url)
     monkeypatch.setenv("DIGITALOCEAN_TOKEN", fleet.token)

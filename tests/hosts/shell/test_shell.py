@@ -28,25 +28,8 @@ COMMAND = [sys.executable, "-m", "dovtab"]
 
 
 @pytest.fixture
-def run(fleet: Simulator, tmp_path: Path) -> Run:
-    environment = os.environ | {
-        "DIGITALOCEAN_API_URL": fleet.url,
-        "DIGITALOCEAN_TOKEN": fleet.token,
-    }
-
-    def run_command(
-        *arguments: str, input: str = "", **more: str
-    ) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [*COMMAND, *arguments],
-            env=environment | more,
-            input=input,
-            capture_output=True,
-            encoding="utf-8",
-            cwd=tmp_path,
-        )
-
-    return run_command
+def run(fleet: Simulator, run: Run) -> Run:
+    return run
 
 
 REBOOT = "INSERT INTO droplet_actions(droplet_id, type) VALUES (1, 'reboot')"
