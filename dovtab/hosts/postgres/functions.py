@@ -12,19 +12,22 @@ Source: https://www.postgresql.org/docs/current/plpython-funcs.html
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from operator import itemgetter
 from typing import Any
 
 from dovtab.engine.reading.lookup import Value
 from dovtab.engine.reading.values import SqlValue
-from dovtab.errors import DovtabError, Interrupted
+from dovtab.errors import ArgumentError, DovtabError, Interrupted
 from dovtab.hosts.postgres.columns import columns_of
 from dovtab.hosts.postgres.reader import READ_ONLY, Reader
 from dovtab.resources import Cell
 
 # Of an argument that was not given. NULL finds nothing, and an id may be 0 in a table.
 NOT_GIVEN = ("", "*")
+_SINCE = "since"
+_HOUR_ALONE = re.compile(r":\d\d(?:\.\d+)?[+-]\d\d\Z")
 
 Argument = int | str | list[Any]
 
@@ -64,7 +67,7 @@ class Functions:
             plpy.SPIError: the statement was cancelled.
         """
         table, limit = READ_ONLY[name], row_limit if row_limit > 0 else None
-        bound = [(n, _value(v)) for n, v in given.items() if v not in NOT_GIVEN]
+        bound = [(n, _value(n, v)) for n, v in given.items() if v not in NOT_GIVEN]
         cells = itemgetter(*(table.places[column.name] for column in columns_of(table)))
         found: list[tuple[Cell, ...]] = []
         try:
@@ -107,8 +110,25 @@ class Functions:
         return told.with_traceback(None)
 
 
-def _value(argument: Argument) -> Value:
+def _value(column: str, argument: Argument) -> Value:
+    if column == _SINCE and isinstance(argument, str):
+        return _time(argument)
     return frozenset(_members(argument)) if isinstance(argument, list) else argument
+
+
+def _time(text: str) -> str:
+    """A time as SQLite takes it: PostgreSQL leaves the minutes of a zone out.
+
+    >>> _time("2026-11-22 20:40:47.75+00"), _time("-7 days")
+    ('2026-11-22 20:40:47.75+00:00', '-7 days')
+    """
+    if text.strip().isdigit():
+        # PostgreSQL takes an id for text if nobody says what it is.
+        raise ArgumentError(
+            f"{_SINCE} is a time, and {text.strip()[:40]!r} is none: say what an id is,"
+            " 3164444::bigint"
+        )
+    return f"{text}:00" if _HOUR_ALONE.search(text) else text
 
 
 def _members(array: Iterable[Any]) -> Iterator[SqlValue]:

@@ -9,7 +9,7 @@ Pure. Source: https://www.postgresql.org/docs/current/sql-createfunction.html
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from dovtab.engine.manifest import QUOTA, RECORDS, REQUESTS
@@ -111,7 +111,7 @@ def setup_sql(
         _drop("v" if foreign_tables else "f"),
         *(_view(name, sql) for name, sql in views.items()),
         *([_WITH_MULTICORN, *map(_foreign_table, TABLES)] if foreign_tables else ()),
-        _RIGHTS,
+        _rights([*views, *([t.name for t in TABLES] if foreign_tables else ())]),
     )
     return "\n".join(parts)
 
@@ -120,6 +120,8 @@ _HEAD = f"""\
 -- dovtab {VERSION} in PostgreSQL, for psql, as a superuser. It may be run again.
 -- To undo it: DROP SCHEMA {SCHEMA} CASCADE; DROP ROLE {ROLE};
 BEGIN;
+-- What an owner of the database has in his own schemas is not for us to run, or to bind.
+SET LOCAL search_path = pg_catalog, pg_temp;
 CREATE EXTENSION IF NOT EXISTS plpython3u;
 DO $do$ BEGIN
   IF EXISTS (SELECT FROM pg_catalog.pg_namespace n JOIN pg_catalog.pg_roles r ON r.oid = nspowner
@@ -152,17 +154,27 @@ if served != installed:
 {load}$dovtab$;
 """
 _WITH_MULTICORN = f"""\
-CREATE EXTENSION IF NOT EXISTS multicorn;
+CREATE EXTENSION IF NOT EXISTS multicorn SCHEMA public;
 CREATE SERVER IF NOT EXISTS {SERVER} FOREIGN DATA WRAPPER multicorn
   OPTIONS (wrapper '{WRAPPER}');
 """
-_RIGHTS = f"""\
-REVOKE ALL ON ALL ROUTINES IN SCHEMA {SCHEMA} FROM PUBLIC;
+
+
+def _rights(tables: Iterable[str]) -> str:
+    """By name: what an administrator has put beside them is his own to give."""
+    functions = ", ".join(f"{SCHEMA}.{f.name}({_types(f)})" for f in FUNCTIONS)
+    listed = ", ".join(f"{SCHEMA}.{name}" for name in tables)
+    return f"""\
+REVOKE ALL ON FUNCTION {functions} FROM PUBLIC;
 GRANT USAGE ON SCHEMA {SCHEMA} TO {ROLE};
-GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA {SCHEMA} TO {ROLE};
-GRANT SELECT ON ALL TABLES IN SCHEMA {SCHEMA} TO {ROLE};
+GRANT EXECUTE ON FUNCTION {functions} TO {ROLE};
+GRANT SELECT ON {listed} TO {ROLE};
 COMMIT;
 """
+
+
+def _types(function: Function) -> str:
+    return ", ".join(parameter.split()[1] for parameter in function.takes)
 
 
 def _drop(kind: str) -> str:
@@ -200,7 +212,7 @@ END $do$;
 
 def _function(function: Function, load: str) -> str:
     names = [parameter.split()[0] for parameter in function.takes]
-    types = ", ".join(parameter.split()[1] for parameter in function.takes)
+    types = _types(function)
     call = f"records({function.name!r})"
     if names:
         columns = {n: "droplet_id" if n == "droplet_ids" else n for n in names}

@@ -272,3 +272,18 @@ def test_a_plan_calls_a_function_for_few_rows(server: Server) -> None:
     assert plan.index("inventory") < function
     assert plan.index("pg_class") < function
     assert "JIT" not in plan
+
+
+def test_since_is_a_time_of_postgresql_s_too_and_no_id(server: Server) -> None:
+    """An id that a driver sends without its type would be one, far in the future."""
+    for zone in ("UTC", "Asia/Kolkata", "America/New_York"):
+        query = (
+            f"SET timezone = '{zone}';"
+            " SELECT count(*) FROM digitalocean.droplet_actions("
+            "since => (now() - interval '90 days')::text);"
+        )
+        printed, said = server.psql(query)
+        assert (said, int(printed.split()[-1]) > 0) == ("", True)
+    _, said = server.psql(f"SELECT * FROM digitalocean.droplet_actions('{FIRST}')")
+    assert "since is a time" in said
+    assert "::bigint" in said

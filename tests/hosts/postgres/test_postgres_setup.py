@@ -57,6 +57,56 @@ def test_a_schema_of_somebody_else_s_is_left_alone(fresh: Server) -> None:
     assert printed == ["0"]
 
 
+HIJACK = """
+CREATE ROLE owner; ALTER DATABASE fresh OWNER TO owner; GRANT CREATE ON SCHEMA public TO owner;
+SET ROLE owner;
+CREATE TABLE public.ran(by text); GRANT ALL ON public.ran TO PUBLIC;
+CREATE FUNCTION public.format(text, name, text) RETURNS text LANGUAGE plpgsql AS
+  $$BEGIN INSERT INTO public.ran VALUES (current_user); RETURN pg_catalog.format($1, $2, $3); END$$;
+CREATE FUNCTION public.jsonb_array_elements_text(jsonb) RETURNS SETOF text LANGUAGE plpgsql AS
+  $$BEGIN INSERT INTO public.ran VALUES (current_user); RETURN; END$$;
+CREATE FUNCTION public.is(oid, regclass) RETURNS boolean LANGUAGE plpgsql AS
+  $$BEGIN INSERT INTO public.ran VALUES (current_user); RETURN $1 = $2::oid; END$$;
+CREATE OPERATOR public.= (LEFTARG = oid, RIGHTARG = regclass, FUNCTION = public.is);
+ALTER DATABASE fresh SET search_path = public, pg_catalog;
+RESET ROLE;
+"""
+UNDO = "ALTER DATABASE fresh OWNER TO postgres; DROP OWNED BY owner; DROP ROLE owner;"
+
+
+def test_what_an_owner_of_the_database_has_put_in_the_way_is_not_run(fresh: Server) -> None:
+    """A superuser runs the setup, and anybody may look at a view."""
+    try:
+        in_fresh(fresh, HIJACK)
+        _, said = in_fresh(fresh, setup(fresh))
+        assert "ERROR" not in said
+        _, said = in_fresh(fresh, setup(fresh))
+        assert "ERROR" not in said
+        bound = "SELECT count(*) FROM digitalocean.droplet_tags;"
+        printed, said = in_fresh(fresh, f"{bound} SELECT count(*) FROM public.ran;")
+        assert said == ""
+        assert int(printed[-2]) > 0
+        assert printed[-1] == "0"
+    finally:
+        in_fresh(fresh, UNDO)
+
+
+def test_what_an_administrator_has_put_beside_ours_is_his_to_give(fresh: Server) -> None:
+    his = (
+        "CREATE TABLE digitalocean.notes(a int);"
+        "CREATE FUNCTION digitalocean.his() RETURNS int LANGUAGE sql AS 'SELECT 1';"
+        "REVOKE ALL ON FUNCTION digitalocean.his() FROM PUBLIC;"
+    )
+    in_fresh(fresh, setup(fresh) + his + setup(fresh))
+    may = (
+        "SELECT has_table_privilege('dovtab_reader', 'digitalocean.notes', 'SELECT'),"
+        " has_function_privilege('dovtab_reader', 'digitalocean.his()', 'EXECUTE'),"
+        " has_table_privilege('dovtab_reader', 'digitalocean.droplets', 'SELECT');"
+    )
+    printed, _ = in_fresh(fresh, may)
+    assert printed[-1] == "f,f,t"
+
+
 def test_again_it_keeps_what_depends_on_it(fresh: Server) -> None:
     mine = (
         "CREATE VIEW mine AS SELECT count(*) FROM digitalocean.droplet_actions(3164444);"
@@ -90,7 +140,7 @@ def test_who_had_no_right_has_none_after_it_was_run_again(fresh: Server) -> None
 def test_foreign_tables_are_declared(fresh: Server) -> None:
     """Tried with a wrapper of that name which cannot read; and back to the views."""
     declared = setup(fresh, foreign_tables=True)
-    extension = "CREATE EXTENSION IF NOT EXISTS multicorn;"
+    extension = "CREATE EXTENSION IF NOT EXISTS multicorn SCHEMA public;"
     assert extension in declared
     declared = declared.replace(extension, "")
     plain = setup(fresh)
