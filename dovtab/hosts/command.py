@@ -162,11 +162,11 @@ def _status(shell: Shell, args: list[str]) -> int:
             return _interrupted(shell, error.__context__)
         with suppress(OSError):
             shell.stdout.flush()
-        _said(shell.told(error), status.OK)
+        ended = status.worst(status.status_of(error), shell.failure)
         if isinstance(error, shell.Error) and shell.failure == status.OK:
             # No command has come to its turn: it is about the options.
-            return status.CANNOT_START
-        return status.worst(status.status_of(error), shell.failure)
+            ended = status.CANNOT_START
+        return _said(shell.told(error), ended)
 
 
 def _failure(shell: Shell) -> int:

@@ -112,11 +112,11 @@ class Shell(apsw_shell.Shell):
     def output_box(self, names: Sequence[str], rows: Iterable[Sequence[Value]]) -> None:
         "Outputs using line drawing; what does not fit the terminal is one record below the other"
         options = self.box_options
-        cut = options.get("truncate") or None
+        at_most = options.get("truncate") or None
         quote = bool(options.get("quote"))
         self._show(
             names,
-            [[v[:cut] if isinstance(v, str) else v for v in row] for row in rows],
+            [[v[:at_most] if isinstance(v, str) else v for v in row] for row in rows],
             options.get("lines", BOX),
             null=self.nullvalue or options.get("null", "NULL"),
             quote=quote,

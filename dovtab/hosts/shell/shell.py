@@ -20,8 +20,7 @@ from typing import TYPE_CHECKING, Any
 import apsw
 
 from dovtab.api.settings import Settings, resolve
-from dovtab.engine.manifest import LOG, Manifest
-from dovtab.engine.session import Session
+from dovtab.engine.manifest import LOG
 from dovtab.hosts.apsw.connection import Checks, attach
 from dovtab.hosts.apsw.opening import naming
 from dovtab.hosts.options import DEMO_INTRO, USAGE, VERSIONS, misplaced
@@ -48,7 +47,6 @@ class Shell(Script):
         self.given = Given()
         self._settings: Settings | None = None
         self._demo: Any = None
-        self._sessions: dict[Connection, Session] = {}
         self._checks: dict[Connection, Checks] = {}
         self._closing = ExitStack()
         self._lines: Lines | None = None
@@ -198,9 +196,6 @@ class Shell(Script):
         told = DEMO_INTRO if self._demo else f"{account(settings)}\n"
         # apsw's own says more only of a database in memory.
         super().cmdloop(intro + told if self.dbfilename else intro, told)
-
-    def manifest(self) -> Manifest:
-        return self._sessions[self.db].manifest
 
     def command_open(self, cmd: list[str]) -> None:
         with naming(cmd[-1] if cmd else None):

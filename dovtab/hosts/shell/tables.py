@@ -12,7 +12,10 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+import apsw
+
 from dovtab.engine.manifest import Manifest, Module, over_all
+from dovtab.engine.session import Session
 from dovtab.hosts.shell import output
 from dovtab.hosts.shell.completion import Names, complete, last_word
 from dovtab.hosts.shell.words import hanging
@@ -56,11 +59,12 @@ class Shell(output.Shell):
         # The lines before the one that is being typed.
         self.typed = ""
         self._names: Names | None = None
+        self._sessions: dict[apsw.Connection, Session] = {}
         super().__init__(**options)
 
     def manifest(self) -> Manifest:
         """What the connection that is open has."""
-        raise NotImplementedError
+        return self._sessions[self.db].manifest
 
     def modules(self) -> Sequence[Module]:
         """Its tables."""
